@@ -1,0 +1,61 @@
+//! Durable, audited decisions through the facade on redb: `cargo bench -p kavach-benches --bench authorize`.
+//!
+//! Beside it, in the same run, what each decision would cost with a commit of its own.
+
+use kavach::{Kavach, NewAgent, Spawn, Subject};
+use kavach_benches::{Failed, Latencies, cpu_time, drive, now};
+use kavach_store_redb::RedbStore;
+
+const ROW: &str = "| in flight | decisions/s | p50 ms | p99 ms | CPU µs each |";
+
+fn main() -> Result<(), Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(measure())
+}
+
+async fn measure() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let kavach = Kavach::open(RedbStore::open(folder.path().join("kavach.redb"))?).await?;
+    let leaf = line_of_three(&kavach).await?;
+    println!("durable, audited authorize; redb; a line of 3\n\n{ROW}\n|---|---|---|---|---|");
+    for (in_flight, total) in [(1, 2_000), (16, 30_000), (64, 120_000), (256, 200_000)] {
+        let node = kavach.clone();
+        let cpu = cpu_time();
+        let measured = drive(total, in_flight, move |_| {
+            let node = node.clone();
+            async move {
+                let answer = node.authorize(&leaf, "read", "mcp:github:issues").await?;
+                if answer.is_allowed() { Ok(()) } else { Err(answer.to_string().into()) }
+            }
+        })
+        .await?;
+        row(in_flight, &measured, (cpu_time() - cpu).as_secs_f64() * 1e6 / total as f64);
+    }
+    let started = now();
+    let mut trail = kavach.audit(kavach::audit::Query::default());
+    let mut events = 0;
+    while let Some(page) = trail.next_page().await? {
+        events += page.len();
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    println!("\nread back: {events} events at {:.0}/s", events as f64 / seconds);
+    Ok(())
+}
+
+async fn line_of_three(kavach: &Kavach) -> Result<kavach::AgentId, Failed> {
+    let top = NewAgent::new(Subject::user("alice")?, "orchestrator").allow("read:mcp:github:*")?;
+    let top = kavach.create_agent(top).await?.id;
+    let middle = kavach.spawn(&top, Spawn::new("researcher").allow("read:mcp:github:*")?).await?.id;
+    let leaf = Spawn::new("searcher").allow("read:mcp:github:issues")?;
+    Ok(kavach.spawn(&middle, leaf).await?.id)
+}
+
+fn row(in_flight: usize, measured: &Latencies, cpu_us: f64) {
+    let ms = |share| measured.quantile(share).as_secs_f64() * 1e3;
+    println!(
+        "| {in_flight} | {:.0} | {:.2} | {:.2} | {cpu_us:.1} |",
+        measured.per_second(),
+        ms(0.5),
+        ms(0.99),
+    );
+}

@@ -1,0 +1,134 @@
+//! The permissions that one agent, or one delegation, holds.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use hashbrown::HashSet;
+use serde::{Deserialize, Serialize};
+
+use crate::limits::GRANTS_MAX;
+use crate::permission::Permission;
+
+/// A permission that is held, with the number that names it for as long as it is.
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a number and a permission is all a grant is"
+)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// Unique among all grants that its holder ever had, from 1.
+    pub id: u32,
+    /// What is granted.
+    pub permission: Permission,
+}
+
+/// All grants of one holder, in canonical order.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(try_from = "Stored")]
+pub struct Grants {
+    /// INVARIANT (grant order): sorted by canonical bytes, no two alike; ids from 1 to `last`, no two alike.
+    list: Vec<Grant>,
+    /// The last number given out.
+    last: u32,
+}
+
+/// Grants as a store has them, not looked at yet.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    list: Vec<Grant>,
+    last: u32,
+}
+
+impl Grants {
+    /// Grants of these permissions, numbered in canonical order.
+    #[must_use]
+    pub fn of(permissions: impl IntoIterator<Item = Permission>) -> Self {
+        Self::default().replaced(permissions)
+    }
+
+    /// These permissions instead. One that was there keeps its number; a number is never given out twice.
+    #[must_use]
+    pub fn replaced(&self, permissions: impl IntoIterator<Item = Permission>) -> Self {
+        let mut permissions: Vec<Permission> = permissions.into_iter().collect();
+        permissions.sort_by_cached_key(ToString::to_string);
+        permissions.dedup();
+        let mut last = self.last;
+        let mut number = |permission: &Permission| {
+            let known = self
+                .list
+                .iter()
+                .find(|grant| grant.permission == *permission);
+            known.map_or_else(
+                || {
+                    // 2^32 grants of one holder are a change every second for a century.
+                    last = last.saturating_add(1);
+                    last
+                },
+                |grant| grant.id,
+            )
+        };
+        let list = permissions
+            .into_iter()
+            .map(|permission| Grant {
+                id: number(&permission),
+                permission,
+            })
+            .collect();
+        Self { list, last }
+    }
+
+    /// The grants, in canonical order.
+    pub fn iter(&self) -> core::slice::Iter<'_, Grant> {
+        self.list.iter()
+    }
+
+    /// The permissions, in canonical order.
+    pub fn permissions(&self) -> impl Iterator<Item = &Permission> + Clone {
+        self.list.iter().map(|grant| &grant.permission)
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+}
+
+impl TryFrom<Stored> for Grants {
+    type Error = &'static str;
+
+    fn try_from(stored: Stored) -> Result<Self, Self::Error> {
+        let Stored { list, last } = stored;
+        let texts: Vec<_> = list
+            .iter()
+            .map(|grant| grant.permission.to_string())
+            .collect();
+        let ids: HashSet<u32> = list.iter().map(|grant| grant.id).collect();
+        if list.len() > GRANTS_MAX {
+            Err("one holder has at most 256 grants")
+        } else if !texts.is_sorted_by(|one, next| one < next) {
+            Err("grants stand in the order of their text, each once")
+        } else if ids.len() < list.len() || !ids.iter().all(|id| (1..=last).contains(id)) {
+            Err("each grant has a number of its own, from 1 to `last`")
+        } else {
+            Ok(Self { list, last })
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a Grants {
+    type Item = &'a Grant;
+    type IntoIter = core::slice::Iter<'a, Grant>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}

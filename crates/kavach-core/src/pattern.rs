@@ -1,0 +1,235 @@
+//! Which resources a permission speaks of.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{ParseError, Problem};
+use crate::limits::{RESOURCE_BYTES_MAX, SEGMENTS_MAX};
+use crate::resource::Resource;
+use crate::segment::{Segment, check_length, check_segment, is_kind, split};
+
+#[cfg(test)]
+mod tests;
+
+/// A set of resources: `mcp:github:*`.
+///
+/// ```text
+/// pattern = kind 1*7( ":" pseg ) / kind *6( ":" pseg ) ":**" / "**"
+/// pseg    = seg / "*" / seg "*"
+/// ```
+///
+/// `*` is exactly one segment. `seg*`, only as the last, is that prefix and zero or more characters.
+/// `**`, only at the end, is one segment or more; alone it is everything.
+///
+/// [`contains`](Self::contains) and [`meet`](Self::meet) are exact over segments of any length and
+/// resources of any depth: the limits apply to requests, and never decide whether one pattern is
+/// inside another.
+///
+/// ```
+/// use kavach_core::{Pattern, Resource};
+///
+/// let pattern: Pattern = "mcp:github:*".parse()?;
+/// assert!(pattern.matches(&"mcp:github:repos".parse()?));
+/// assert!(!pattern.matches(&"mcp:github:repos:1".parse()?));
+/// assert!("mcp:**".parse::<Pattern>()?.contains(&pattern));
+/// # Ok::<(), kavach_core::ParseError>(())
+/// ```
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Pattern {
+    /// INVARIANT (last prefix): a `Segment::Prefix` is only the last, and then `tail` is false.
+    /// INVARIANT (kind first): unless empty, the first is `Segment::Exact` with a known kind.
+    segments: Vec<Segment>,
+    /// Whether one or more further segments follow.
+    tail: bool,
+}
+
+impl Pattern {
+    /// Everything: `**`.
+    #[must_use]
+    pub const fn everything() -> Self {
+        Self {
+            segments: Vec::new(),
+            tail: true,
+        }
+    }
+
+    /// Exactly this resource.
+    #[must_use]
+    pub fn exactly(resource: &Resource) -> Self {
+        Self {
+            segments: resource
+                .segments()
+                .map(|text| Segment::Exact(text.into()))
+                .collect(),
+            tail: false,
+        }
+    }
+
+    /// Whether `resource` is in the set.
+    #[must_use]
+    pub fn matches(&self, resource: &Resource) -> bool {
+        let mut texts = resource.segments();
+        for segment in &self.segments {
+            match texts.next() {
+                Some(text) if segment.matches(text) => {}
+                _ => return false,
+            }
+        }
+        texts.next().is_some() == self.tail
+    }
+
+    /// Whether every resource in `other` is in this set too. A pattern contains itself.
+    #[must_use]
+    pub fn contains(&self, other: &Self) -> bool {
+        if self.tail {
+            // One segment more must follow, unless `other` ends in a tail of its own.
+            let needed = self.segments.len() + usize::from(!other.tail);
+            if other.segments.len() < needed {
+                return false;
+            }
+        } else if other.tail || other.segments.len() != self.segments.len() {
+            return false;
+        }
+        self.segments
+            .iter()
+            .zip(&other.segments)
+            .all(|(mine, its)| mine.contains(its))
+    }
+
+    /// The resources in both sets, as a pattern; `None` if there are none.
+    ///
+    /// `None` too where the pattern would be longer than 512 bytes: of the resources within the limits
+    /// that leaves out none but a few of exactly 512 bytes.
+    #[must_use]
+    pub fn meet(&self, other: &Self) -> Option<Self> {
+        let (short, long) = if self.segments.len() <= other.segments.len() {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        let tail = match (short.tail, long.tail) {
+            (true, true) => true,
+            (true, false) if short.segments.len() < long.segments.len() => false,
+            (false, false) if short.segments.len() == long.segments.len() => false,
+            _ => return None,
+        };
+        let mut segments = Vec::with_capacity(long.segments.len());
+        for (mine, its) in short.segments.iter().zip(&long.segments) {
+            segments.push(mine.meet(its)?.clone());
+        }
+        segments.extend(long.segments.iter().skip(short.segments.len()).cloned());
+        let met = Self { segments, tail };
+        (met.to_string().len() <= RESOURCE_BYTES_MAX).then_some(met)
+    }
+
+    /// Whether the union of `others` contains this pattern, even where no single one does.
+    ///
+    /// Only lengths can be split: `mcp:**` is `mcp:*` and `mcp:*:**` together. Segments cannot, because
+    /// there are always texts that no finite list names.
+    pub(crate) fn is_covered_by<'a>(
+        &self,
+        others: &(impl Iterator<Item = &'a Self> + Clone),
+    ) -> bool {
+        if others.clone().any(|other| other.contains(self)) {
+            return true;
+        }
+        let longest = others
+            .clone()
+            .map(|other| other.segments.len())
+            .max()
+            .unwrap_or(0);
+        // The first segment is the kind: `**` alone does not split into finitely many.
+        if !self.tail || self.segments.is_empty() || self.segments.len() >= longest {
+            return false;
+        }
+        let mut longer = self.clone();
+        longer.segments.push(Segment::Any);
+        let mut exact = longer.clone();
+        exact.tail = false;
+        exact.is_covered_by(others) && longer.is_covered_by(others)
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let error = |problem| ParseError::new("a pattern", text, problem);
+        check_length(text).map_err(error)?;
+        if text == "**" {
+            return Ok(Self::everything());
+        }
+        let (body, tail) = match text.strip_suffix(":**") {
+            Some(body) => (body, true),
+            None => (text, false),
+        };
+        let mut segments: Vec<Segment> = Vec::new();
+        for (number, at, segment) in split(body) {
+            let last = at + segment.len() == text.len();
+            segments.push(parse_segment(segment, number, at, last).map_err(error)?);
+            if number == 1 && !is_kind(segment) {
+                return Err(error(Problem::Kind));
+            }
+        }
+        let count = segments.len() + usize::from(tail);
+        if !(2..=SEGMENTS_MAX).contains(&count) {
+            return Err(error(Problem::SegmentCount(count)));
+        }
+        Ok(Self { segments, tail })
+    }
+}
+
+fn parse_segment(text: &str, number: usize, at: usize, last: bool) -> Result<Segment, Problem> {
+    if text == "*" && number > 1 {
+        return Ok(Segment::Any);
+    }
+    match text.strip_suffix('*') {
+        Some(prefix) if last && number > 1 => {
+            check_segment(prefix, number, at)?;
+            Ok(Segment::Prefix(prefix.into()))
+        }
+        _ => {
+            check_segment(text, number, at)?;
+            Ok(Segment::Exact(text.into()))
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, segment) in self.segments.iter().enumerate() {
+            if index > 0 {
+                f.write_str(":")?;
+            }
+            match segment {
+                Segment::Exact(text) => f.write_str(text)?,
+                Segment::Prefix(text) => write!(f, "{text}*")?,
+                Segment::Any => f.write_str("*")?,
+            }
+        }
+        match (self.tail, self.segments.is_empty()) {
+            (true, true) => f.write_str("**"),
+            (true, false) => f.write_str(":**"),
+            (false, _) => Ok(()),
+        }
+    }
+}
+
+impl TryFrom<String> for Pattern {
+    type Error = ParseError;
+
+    fn try_from(text: String) -> Result<Self, ParseError> {
+        text.parse()
+    }
+}
+
+impl From<Pattern> for String {
+    fn from(pattern: Pattern) -> Self {
+        pattern.to_string()
+    }
+}

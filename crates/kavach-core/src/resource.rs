@@ -1,0 +1,91 @@
+//! What a call touches.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::fmt;
+use core::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{ParseError, Problem};
+use crate::limits::SEGMENTS_MAX;
+use crate::segment::{check_length, check_segment, is_kind, split};
+
+/// A resource: a kind and 1 to 7 segments, `mcp:github:repos`, at most 512 bytes.
+///
+/// ```text
+/// resource = kind 1*7( ":" seg )
+/// kind     = "mcp" / "a2a" / "http" / "tool" / "data" / "app" / "x-" 1*62( %x61-7A / DIGIT / "-" )
+/// seg      = 1*128( ALPHA / DIGIT / "_" / "-" / "." / "~" / "@" / "+" / %XX )  ; not "." or ".."
+/// ```
+///
+/// `%XX` is upper-case hex and encodes only what may not stand as itself. Text in any other form is
+/// refused, never repaired, so that two spellings of one thing cannot get two answers. Resources are
+/// compared byte for byte.
+///
+/// ```
+/// use kavach_core::Resource;
+///
+/// let repos: Resource = "mcp:github:repos".parse()?;
+/// assert_eq!(repos.segments().collect::<Vec<_>>(), ["mcp", "github", "repos"]);
+/// assert!("mcp:github:*".parse::<Resource>().is_err());
+/// assert!("mcp:github:a%2fb".parse::<Resource>().is_err());
+/// # Ok::<(), kavach_core::ParseError>(())
+/// ```
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Resource(Box<str>);
+
+impl Resource {
+    /// The resource as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The segments in order, the kind first; 2 to 8 of them.
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.0.split(':')
+    }
+}
+
+impl FromStr for Resource {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let error = |problem| ParseError::new("a resource", text, problem);
+        check_length(text).map_err(error)?;
+        let mut count = 0;
+        for (number, at, segment) in split(text) {
+            check_segment(segment, number, at).map_err(error)?;
+            if number == 1 && !is_kind(segment) {
+                return Err(error(Problem::Kind));
+            }
+            count = number;
+        }
+        if !(2..=SEGMENTS_MAX).contains(&count) {
+            return Err(error(Problem::SegmentCount(count)));
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Resource {
+    type Error = ParseError;
+
+    fn try_from(text: String) -> Result<Self, ParseError> {
+        text.parse()
+    }
+}
+
+impl From<Resource> for String {
+    fn from(resource: Resource) -> Self {
+        resource.0.into()
+    }
+}

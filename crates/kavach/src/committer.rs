@@ -1,0 +1,264 @@
+//! The one committer of a node: every change and every audit event passes through here.
+//!
+//! It merges what waits into one batch, alone writes the node's log head, applies committed changes to
+//! the graph in the order in which they landed, and only then releases those who wait.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use kavach_audit::{Event, Head};
+use kavach_core::{Record, RecordKey, Stamp};
+use kavach_store::{Batch, Committed, Expect, Key, Space, Store, StoreError, StoreErrorKind, Version};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::FailedCommit;
+use crate::limits::{BATCH_EVENTS_MAX, GATHER_ROUNDS_MAX, HEAD_CONFLICTS_MAX};
+use crate::view::View;
+
+/// Where the heads of audit logs lie.
+pub(crate) const LOG_HEADS: Space = Space::quiet("log_head");
+
+/// What must land together.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    pub(crate) expectations: Vec<(Key, Expect)>,
+    pub(crate) puts: Vec<(Key, Vec<u8>)>,
+    pub(crate) deletes: Vec<Key>,
+    /// What to apply to the graph once it has landed: the records among `puts`.
+    pub(crate) records: Vec<Record>,
+    /// What to take out of the graph: those among `deletes`.
+    pub(crate) erases: Vec<RecordKey>,
+    pub(crate) events: Vec<Event>,
+}
+
+/// Work with somebody who waits for it.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) work: Work,
+    pub(crate) reply: oneshot::Sender<Result<Committed, Failure>>,
+}
+
+/// Why a part did not land.
+#[derive(Clone, Debug)]
+pub(crate) enum Failure {
+    /// An expectation of its own did not hold.
+    Conflict,
+    /// The store failed.
+    Store(Arc<StoreError>),
+}
+
+impl From<Failure> for FailedCommit {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Conflict => Self::Contended,
+            Failure::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Committer {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) view: Arc<View>,
+    pub(crate) head: Head,
+    /// The version of the head's record; `None` before the first event.
+    pub(crate) head_version: Option<Version>,
+    /// A commit may have landed that was not seen to: look before doing anything else.
+    pub(crate) in_doubt: bool,
+}
+
+impl Committer {
+    /// Serves until every sender is gone and everything that waits has been answered.
+    pub(crate) async fn run(mut self, mut parts: mpsc::Receiver<Part>) {
+        let mut waiting: VecDeque<Part> = VecDeque::new();
+        loop {
+            if waiting.is_empty() {
+                match parts.recv().await {
+                    Some(part) => waiting.push_back(part),
+                    None => return,
+                }
+                self.gather(&parts).await;
+            }
+            while waiting.len() < BATCH_EVENTS_MAX
+                && let Ok(part) = parts.try_recv()
+            {
+                waiting.push_back(part);
+            }
+            let together = take_compatible(&mut waiting);
+            self.commit(together).await;
+        }
+    }
+
+    /// Lets those who were just released come back with more, so that one commit serves them all.
+    async fn gather(&self, parts: &mpsc::Receiver<Part>) {
+        let mut seen = parts.len();
+        for _ in 0..GATHER_ROUNDS_MAX {
+            tokio::task::yield_now().await;
+            let now = parts.len();
+            if now == seen || now >= BATCH_EVENTS_MAX {
+                return;
+            }
+            seen = now;
+        }
+    }
+
+    async fn commit(&mut self, mut parts: Vec<Part>) {
+        let mut head_conflicts = 0;
+        while !parts.is_empty() {
+            if self.in_doubt
+                && let Err(error) = self.resolve().await
+            {
+                return fail(parts, &Arc::new(error));
+            }
+            let (batch, owners, head) = self.batch(&mut parts);
+            match self.store.commit(batch).await {
+                Ok(committed) => return self.landed(parts, head, committed),
+                Err(error) => match error.kind() {
+                    StoreErrorKind::Conflict(failed) => {
+                        let blamed: HashSet<usize> =
+                            failed.iter().filter_map(|at| owners.get(*at).copied().flatten()).collect();
+                        if blamed.is_empty() {
+                            // Only the head can have failed: somebody else wrote to this log.
+                            self.in_doubt = true;
+                            head_conflicts += 1;
+                            if head_conflicts > HEAD_CONFLICTS_MAX {
+                                return fail(parts, &Arc::new(error));
+                            }
+                        }
+                        parts = eject(parts, &blamed);
+                    }
+                    StoreErrorKind::OutcomeUnknown => {
+                        self.in_doubt = true;
+                        return fail_or_finish(self, parts, head, error).await;
+                    }
+                    _ => return fail(parts, &Arc::new(error)),
+                },
+            }
+        }
+    }
+
+    /// One batch of all parts; which part each expectation is of (`None`: the head's); the head after it.
+    fn batch(&self, parts: &mut [Part]) -> (Batch, Vec<Option<usize>>, Head) {
+        let mut batch = Batch::default();
+        let mut owners = Vec::new();
+        let mut head = self.head.clone();
+        for (number, part) in parts.iter().enumerate() {
+            let work = &part.work;
+            batch.expectations.extend(work.expectations.iter().cloned());
+            owners.resize(batch.expectations.len(), Some(number));
+            batch.puts.extend(work.puts.iter().cloned());
+            batch.deletes.extend(work.deletes.iter().cloned());
+            for event in &work.events {
+                let time_ns = event.time_ns;
+                batch.events.push(head.append(event.clone(), time_ns).0);
+            }
+        }
+        if head.size() > self.head.size() {
+            let key = head_key(&head);
+            let expect = self.head_version.map_or(Expect::Absent, Expect::Version);
+            batch.expectations.push((key.clone(), expect));
+            owners.push(None);
+            batch.puts.push((key, head.encode()));
+        }
+        (batch, owners, head)
+    }
+
+    fn landed(&mut self, parts: Vec<Part>, head: Head, committed: Committed) {
+        if head.size() > self.head.size() {
+            self.head_version = Some(committed.version);
+        }
+        self.head = head;
+        let stamp = Stamp(committed.version.as_u64());
+        self.view.advance(committed.revision, |graph| {
+            for part in &parts {
+                for record in &part.work.records {
+                    graph.apply(record.clone(), stamp)?;
+                }
+                part.work.erases.iter().for_each(|key| graph.erase(key));
+            }
+            Ok(())
+        });
+        for part in parts {
+            // Who no longer waits does not want to know.
+            let _ = part.reply.send(Ok(committed));
+        }
+    }
+
+    /// After a commit that may or may not have landed: takes the head and the changes as they are now.
+    async fn resolve(&mut self) -> Result<(), StoreError> {
+        let key = head_key(&self.head);
+        let snapshot = self.store.read(std::slice::from_ref(&key)).await?;
+        if let Some(Some(record)) = snapshot.records.first() {
+            self.head = Head::decode(&record.bytes).map_err(|cause| {
+                let words = "the head of the audit log is damaged; restore a backup";
+                StoreError::new(StoreErrorKind::Corrupt, words).because(cause)
+            })?;
+            self.head_version = Some(record.version);
+        }
+        self.view.catch_up(&*self.store).await?;
+        self.in_doubt = false;
+        Ok(())
+    }
+}
+
+/// After an unknown outcome: if the head says that the batch landed, all is well; if not, nobody's part did.
+async fn fail_or_finish(committer: &mut Committer, parts: Vec<Part>, head: Head, error: StoreError) {
+    let before = committer.head.size();
+    if head.size() > before && committer.resolve().await.is_ok() {
+        // The head is written only by us, and in the same commit as everything else.
+        if committer.head == head
+            && let Some(version) = committer.head_version
+        {
+            let revision = committer.view.revision();
+            for part in parts {
+                let _ = part.reply.send(Ok(Committed { revision, version }));
+            }
+            return;
+        }
+        let words = "the store failed, and nothing was written; try again";
+        let error = StoreError::new(StoreErrorKind::Unavailable, words).because(error);
+        return fail(parts, &Arc::new(error));
+    }
+    fail(parts, &Arc::new(error));
+}
+
+fn head_key(head: &Head) -> Key {
+    Key::new(LOG_HEADS, head.log().as_u128().to_be_bytes())
+}
+
+fn fail(parts: Vec<Part>, error: &Arc<StoreError>) {
+    tracing::error!(%error, waiting = parts.len(), "a commit failed");
+    for part in parts {
+        let _ = part.reply.send(Err(Failure::Store(Arc::clone(error))));
+    }
+}
+
+/// Tells the blamed parts of their conflict and keeps the rest.
+fn eject(parts: Vec<Part>, blamed: &HashSet<usize>) -> Vec<Part> {
+    let mut kept = Vec::with_capacity(parts.len());
+    for (number, part) in parts.into_iter().enumerate() {
+        if blamed.contains(&number) {
+            let _ = part.reply.send(Err(Failure::Conflict));
+        } else {
+            kept.push(part);
+        }
+    }
+    kept
+}
+
+/// Takes what may share a batch from the front: until one part touches what an earlier one writes.
+fn take_compatible(waiting: &mut VecDeque<Part>) -> Vec<Part> {
+    let mut written: HashSet<Key> = HashSet::new();
+    let mut together = Vec::new();
+    while let Some(part) = waiting.front() {
+        let work = &part.work;
+        let writes = work.puts.iter().map(|(key, _)| key).chain(&work.deletes);
+        let touches = work.expectations.iter().map(|(key, _)| key).chain(writes.clone());
+        if touches.clone().any(|key| written.contains(key)) {
+            break;
+        }
+        written.extend(writes.cloned());
+        together.extend(waiting.pop_front());
+    }
+    together
+}

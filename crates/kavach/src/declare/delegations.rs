@@ -1,0 +1,309 @@
+//! Delegations as declared.
+
+use std::collections::HashSet;
+
+use kavach_audit::EventKind;
+use kavach_core::{
+    Agent, AgentDraft, AgentKind, AgentStatus, Delegation, DelegationDraft, DelegationEdit, Edit, Leaf,
+    Name, OwnerDraft, Reason, SpawnDraft,
+};
+
+use super::agents::{differences, field_of, revoked_name};
+use super::plan::Plan;
+use super::{ApplyError, DeclaredDelegation, DeclaredVia, Doing, Place, Step};
+use crate::change::{About, written_delegation};
+use crate::delegations::{described, edited, giving};
+use crate::error::ChangeError;
+use crate::random;
+use crate::secret::Secret;
+
+impl Plan<'_> {
+    /// Plans delegations in the order in which their givers come to be, whatever their order in the file.
+    pub(super) fn delegations(&mut self, declared: &[DeclaredDelegation]) -> Result<(), ApplyError> {
+        let mut seen = HashSet::new();
+        let mut open: Vec<(usize, &DeclaredDelegation)> = Vec::new();
+        for (number, delegation) in declared.iter().enumerate() {
+            let via = delegation.via.as_ref().map(|via| format!("{via:?}"));
+            if seen.insert((&delegation.from, &delegation.to, via)) {
+                open.push((number, delegation));
+            } else {
+                let message = "this delegation is declared twice; keep one, or tell them apart by `via`";
+                self.problem(Place::Delegation(number, "to"), message);
+            }
+        }
+        // A giver may be spawned by a delegation that stands further down.
+        let spawned: HashSet<&Name> = declared.iter().map(|delegation| &delegation.to).collect();
+        loop {
+            let (ready, later): (Vec<_>, Vec<_>) = open.into_iter().partition(|(_, delegation)| {
+                self.acting(&delegation.from).is_some() || !spawned.contains(&delegation.from)
+            });
+            if ready.is_empty() {
+                for (number, delegation) in later {
+                    let message = format!("nobody gives `{}` anything to pass on", delegation.from);
+                    self.problem(Place::Delegation(number, "from"), message);
+                }
+                return Ok(());
+            }
+            for (number, delegation) in ready {
+                self.delegation(number, delegation)?;
+            }
+            open = later;
+        }
+    }
+
+    /// The agent of this name, if it is not revoked.
+    fn acting(&self, name: &Name) -> Option<&Agent> {
+        let agent = self.graph.agent_named(self.tenant(), name)?;
+        (agent.status != AgentStatus::Revoked).then_some(agent)
+    }
+
+    fn delegation(&mut self, number: usize, declared: &DeclaredDelegation) -> Result<(), ApplyError> {
+        let Some(from) = self.acting(&declared.from).cloned() else {
+            let message = match self.graph.agent_named(self.tenant(), &declared.from) {
+                Some(_) => revoked_name(&declared.from),
+                None => format!("there is no agent `{}`; declare it above", declared.from),
+            };
+            self.problem(Place::Delegation(number, "from"), message);
+            return Ok(());
+        };
+        let Ok(via) = self.via(number, declared, &from) else {
+            return Ok(());
+        };
+        let to = self.graph.agent_named(self.tenant(), &declared.to).cloned();
+        match to {
+            None => self.give(number, declared, &from, via, None),
+            Some(to) if to.status == AgentStatus::Revoked => {
+                if self.options.recreate.contains(&declared.to) {
+                    return self.give(number, declared, &from, via, None);
+                }
+                self.problem(Place::Delegation(number, "to"), revoked_name(&declared.to));
+                Ok(())
+            }
+            Some(to) => match self.present(number, declared, &from, &to, via) {
+                Err(()) => Ok(()),
+                Ok(None) => self.give(number, declared, &from, via, Some(&to)),
+                Ok(Some(known)) => self.readjust(number, declared, &known),
+            },
+        }
+    }
+
+    /// The line that `via` names; `Err` if it names none, which is a problem then.
+    fn via(
+        &mut self,
+        number: usize,
+        declared: &DeclaredDelegation,
+        from: &Agent,
+    ) -> Result<Option<Leaf>, ()> {
+        let giver = match &declared.via {
+            None => return Ok(None),
+            Some(DeclaredVia::Root) => return Ok(Some(Leaf::Root(from.id))),
+            Some(DeclaredVia::Delegation(id)) => return Ok(Some(Leaf::Delegation(*id))),
+            Some(DeclaredVia::From(name)) => name,
+        };
+        let found: Vec<Leaf> = match self.acting(giver).map(|giver| giver.id) {
+            None => Vec::new(),
+            Some(giver) => {
+                let received = self.graph.delegations_to(self.tenant(), from.id);
+                let live = received.filter(|known| known.from == giver && self.stands(known));
+                live.map(|known| Leaf::Delegation(known.id)).collect()
+            }
+        };
+        if let [only] = found.as_slice() {
+            return Ok(Some(*only));
+        }
+        let message = format!(
+            "`{}` has {} delegations from `{giver}`; write one as `dlg_...`, or `root`",
+            from.name,
+            found.len()
+        );
+        self.problem(Place::Delegation(number, "via"), message);
+        Err(())
+    }
+
+    /// Whether a delegation is one that could still be changed, or has merely run out.
+    fn stands(&self, delegation: &Delegation) -> bool {
+        let leaf = Leaf::Delegation(delegation.id);
+        let fault = self.graph.fault_of(self.tenant(), leaf, self.now);
+        let dead = [
+            Reason::AgentRevoked,
+            Reason::AncestorRevoked,
+            Reason::DelegationRevoked,
+            Reason::OwnerRevoked,
+        ];
+        !delegation.revoked && !fault.is_some_and(|fault| dead.contains(&fault))
+    }
+
+    /// The delegation that is meant, if there is one already.
+    fn present(
+        &mut self,
+        number: usize,
+        declared: &DeclaredDelegation,
+        from: &Agent,
+        to: &Agent,
+        via: Option<Leaf>,
+    ) -> Result<Option<Delegation>, ()> {
+        let meant = |known: &&Delegation| {
+            let rests_on = known.parent.map_or(Leaf::Root(from.id), Leaf::Delegation);
+            known.from == from.id && via.is_none_or(|via| via == rests_on) && self.stands(known)
+        };
+        let received = self.graph.delegations_to(self.tenant(), to.id);
+        let known: Vec<Delegation> = received.filter(meant).cloned().collect();
+        let over = |known: &Delegation| known.expires_at.is_some_and(|end| end <= self.now);
+        let live: Vec<&Delegation> = known.iter().filter(|known| !over(known)).collect();
+        match live.as_slice() {
+            [only] => Ok(Some((*only).clone())),
+            // One that ran out as declared stays run out; declared with another end, it is a new one.
+            [] => Ok(known
+                .into_iter()
+                .rfind(|known| declared.end.after(known.created_at) == known.expires_at)),
+            [..] => {
+                let ids: Vec<String> = live
+                    .iter()
+                    .map(|known| known.parent.map_or("root".to_owned(), |parent| parent.to_string()))
+                    .collect();
+                let message = format!("several delegations are meant; name one by `via`: {}", ids.join(", "));
+                self.problem(Place::Delegation(number, "via"), message);
+                Err(())
+            }
+        }
+    }
+
+    /// A new delegation; to a new agent if `to` is `None`.
+    fn give(
+        &mut self,
+        number: usize,
+        declared: &DeclaredDelegation,
+        from: &Agent,
+        via: Option<Leaf>,
+        to: Option<&Agent>,
+    ) -> Result<(), ApplyError> {
+        let now_ns = self.kavach.node.clock.now_ns();
+        let fresh = random::agent_id(now_ns).map_err(ChangeError::from)?;
+        let receiver = to.map_or(fresh, |to| to.id);
+        let draft = DelegationDraft {
+            id: random::delegation_id(now_ns).map_err(ChangeError::from)?,
+            tenant: self.tenant(),
+            from: from.id,
+            to: receiver,
+            via,
+            permissions: declared.permissions.clone(),
+            expires_at: declared.end.after(self.now),
+            max_depth: declared.max_depth,
+            mode: declared.mode,
+        };
+        let mut about = giving(&self.graph, self.tenant(), from.id, &declared.permissions);
+        about = about.with("to", receiver);
+        let mut credential = None;
+        let change = match to {
+            Some(_) => self.graph.delegate(draft, self.now),
+            None => {
+                let secret = Secret::generate().map_err(ChangeError::from)?;
+                let agent = AgentDraft {
+                    id: fresh,
+                    tenant: self.tenant(),
+                    owner: OwnerDraft::Known(from.owner),
+                    name: declared.to.clone(),
+                    kind: AgentKind::Delegated,
+                    expires_at: None,
+                    permissions: Vec::new(),
+                    credential: secret.record(self.now),
+                    metadata: std::collections::BTreeMap::new(),
+                    recreate: true,
+                };
+                about = about.with("spawned", fresh);
+                credential = Some((declared.to.clone(), secret));
+                let spawn = SpawnDraft {
+                    agent,
+                    delegation: draft,
+                };
+                self.graph.spawn(spawn, self.now)
+            }
+        };
+        let (change, about) = described(&self.graph, self.tenant(), change, about);
+        let change = match change {
+            Ok(change) => change,
+            Err(refusal) => {
+                self.refused(Place::Delegation(number, field_of(&refusal)), &refusal);
+                return Ok(());
+            }
+        };
+        let made = written_delegation(&change).cloned();
+        self.absorb(EventKind::Delegated, about, change)?;
+        self.named_agents.push(receiver);
+        let mut details: Vec<String> = Vec::new();
+        if let Some(made) = made {
+            self.named_delegations.push(made.id);
+            details.extend(made.grants.permissions().map(|permission| format!("+ {permission}")));
+            details.extend(made.expires_at.map(|at| format!("expires {at}")));
+        }
+        if to.is_none() {
+            details.insert(0, format!("spawns {}", declared.to));
+        }
+        self.steps.push(Step {
+            doing: Doing::Create,
+            what: format!("delegation {} -> {}", declared.from, declared.to),
+            details,
+            credential: credential.filter(|_| !self.options.dry_run),
+        });
+        Ok(())
+    }
+
+    fn readjust(
+        &mut self,
+        number: usize,
+        declared: &DeclaredDelegation,
+        known: &Delegation,
+    ) -> Result<(), ApplyError> {
+        self.named_agents.push(known.to);
+        self.named_delegations.push(known.id);
+        let what = format!("delegation {} -> {}", declared.from, declared.to);
+        let mut step = Step {
+            doing: Doing::Keep,
+            what,
+            details: Vec::new(),
+            credential: None,
+        };
+        if known.expires_at.is_some_and(|end| end <= self.now) {
+            step.details.push("has run out".to_owned());
+            self.steps.push(step);
+            return Ok(());
+        }
+        let edit = self.edit_of(declared, known);
+        let about = About::leaf(&self.graph, self.tenant(), Leaf::Delegation(known.id));
+        let about = edited(about.with("delegation", known.id), &edit);
+        let change = match self.graph.update_delegation(self.tenant(), known.id, edit, self.now) {
+            Ok(change) => change,
+            Err(refusal) => {
+                self.refused(Place::Delegation(number, field_of(&refusal)), &refusal);
+                return Ok(());
+            }
+        };
+        if let Some(after) = written_delegation(&change) {
+            let wanted: Vec<_> = after.grants.permissions().cloned().collect();
+            step.details = differences(&known.grants, &wanted);
+            if after.expires_at != known.expires_at {
+                let end = after.expires_at.map_or("as its giver".to_owned(), |at| at.to_string());
+                step.details.push(format!("expires {end}"));
+            }
+            if after.max_depth != known.max_depth {
+                let depth = after.max_depth.map_or("as its giver".to_owned(), |hops| hops.to_string());
+                step.details.push(format!("max_depth {depth}"));
+            }
+        }
+        if !step.details.is_empty() {
+            step.doing = Doing::Update;
+            self.absorb(EventKind::DelegationUpdated, about, change)?;
+        }
+        self.steps.push(step);
+        Ok(())
+    }
+
+    fn edit_of(&self, declared: &DeclaredDelegation, known: &Delegation) -> DelegationEdit {
+        let mut edit = DelegationEdit::default();
+        edit.permissions = Some(declared.permissions.clone());
+        edit.expires_at = declared.end.after(known.created_at).map_or(Edit::Clear, Edit::Set);
+        edit.max_depth = declared.max_depth.map_or(Edit::Clear, Edit::Set);
+        edit.mode = declared.mode;
+        edit
+    }
+}

@@ -1,0 +1,168 @@
+//! Working out all changes of a declaration on a copy of the graph, and committing them as one.
+
+use std::collections::HashMap;
+
+use kavach_audit::Event;
+use kavach_core::{
+    AgentId, Change, DelegationId, Graph, Record, RecordKey, Refusal, Stamp, TenantId, Timestamp,
+};
+use kavach_store::records::{encode, key_of};
+use kavach_store::{Expect, Version};
+
+use super::unnamed::Declared;
+use super::{Applied, ApplyError, ApplyOptions, Declaration, Place, Problem, Step};
+use crate::change::About;
+use crate::committer::{Failure, Work};
+use crate::error::{ChangeError, FailedCommit};
+use crate::limits::CHANGE_TRIES_MAX;
+use crate::node::Kavach;
+
+/// A declaration on its way into the store.
+pub(super) struct Plan<'a> {
+    pub(super) kavach: &'a Kavach,
+    pub(super) options: &'a ApplyOptions,
+    pub(super) now: Timestamp,
+    /// The graph with everything planned so far in it.
+    pub(super) graph: Graph,
+    /// The graph as it is.
+    present: &'a Graph,
+    revision: u64,
+    expected: HashMap<RecordKey, Option<Stamp>>,
+    writes: HashMap<RecordKey, Record>,
+    events: Vec<Event>,
+    pub(super) steps: Vec<Step>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) named_agents: Vec<AgentId>,
+    pub(super) named_delegations: Vec<DelegationId>,
+}
+
+impl Kavach {
+    /// Makes the store say what `declaration` says: creates, changes and, if asked to, revokes, all in one
+    /// commit or not at all. Applying the same again changes nothing.
+    ///
+    /// # Errors
+    /// If any part of it cannot be: then all problems that were found are listed, and nothing is changed.
+    pub async fn apply(
+        &self,
+        declaration: &Declaration,
+        options: &ApplyOptions,
+    ) -> Result<Applied, ApplyError> {
+        for _ in 0..CHANGE_TRIES_MAX {
+            let before = Declared::read(self).await.map_err(FailedCommit::from)?;
+            let (work, steps, revision) = {
+                let state = self.node.view.read();
+                let mut plan = Plan::new(self, options, &state.graph, state.revision.number());
+                plan.agents(&declaration.agents)?;
+                plan.delegations(&declaration.delegations)?;
+                if !plan.problems.is_empty() {
+                    return Err(ApplyError::Rejected(plan.problems));
+                }
+                let after = plan.unnamed(&before)?;
+                let revision = plan.revision;
+                let (mut work, steps) = plan.into_work()?;
+                before.replace_with(&after, self.tenant(), &mut work);
+                (work, steps, revision)
+            };
+            if options.dry_run || (work.puts.is_empty() && work.events.is_empty()) {
+                return Ok(Applied { steps, revision });
+            }
+            match self.node.commit(work).await? {
+                Ok(committed) => {
+                    let revision = committed.revision.number();
+                    return Ok(Applied { steps, revision });
+                }
+                Err(Failure::Conflict) => {}
+                Err(failure @ Failure::Store(_)) => return Err(FailedCommit::from(failure).into()),
+            }
+        }
+        Err(FailedCommit::Contended.into())
+    }
+}
+
+impl<'a> Plan<'a> {
+    fn new(kavach: &'a Kavach, options: &'a ApplyOptions, present: &'a Graph, revision: u64) -> Self {
+        Self {
+            kavach,
+            options,
+            now: kavach.now(),
+            graph: present.clone(),
+            present,
+            revision,
+            expected: HashMap::new(),
+            writes: HashMap::new(),
+            events: Vec::new(),
+            steps: Vec::new(),
+            problems: Vec::new(),
+            named_agents: Vec::new(),
+            named_delegations: Vec::new(),
+        }
+    }
+
+    pub(super) fn tenant(&self) -> TenantId {
+        self.kavach.tenant()
+    }
+
+    pub(super) fn problem(&mut self, place: Place, message: impl Into<String>) {
+        self.problems.push(Problem {
+            place,
+            message: message.into(),
+        });
+    }
+
+    pub(super) fn refused(&mut self, place: Place, refusal: &Refusal) {
+        let mut message = refusal.message.clone();
+        if !refusal.candidates.is_empty() {
+            let candidates: Vec<String> = refusal.candidates.iter().map(ToString::to_string).collect();
+            message = format!("{message}: {}", candidates.join(", "));
+        }
+        self.problem(place, message);
+    }
+
+    /// Takes a change into the plan, with its event.
+    pub(super) fn absorb(
+        &mut self,
+        kind: kavach_audit::EventKind,
+        about: About,
+        change: Change,
+    ) -> Result<(), ApplyError> {
+        let touched = change.writes.iter().map(Record::key).chain(change.relies_on);
+        for key in touched {
+            let stamp = self.present.stamp(&key);
+            self.expected.entry(key).or_insert(stamp);
+        }
+        for record in change.writes {
+            // A change that was worked out on this very graph fits it.
+            let applied = self.graph.apply(record.clone(), Stamp::default());
+            applied.map_err(|error| {
+                let refusal = Refusal::new(kavach_core::Reason::NotFound, error.to_string());
+                ApplyError::Change(ChangeError::Refused(refusal))
+            })?;
+            self.writes.insert(record.key(), record);
+        }
+        let event = self.kavach.event_of(kind, None, about, self.revision);
+        self.events.push(event.map_err(ChangeError::from)?);
+        Ok(())
+    }
+
+    fn into_work(self) -> Result<(Work, Vec<Step>), ApplyError> {
+        let mut records: Vec<Record> = self.writes.into_values().collect();
+        records.sort_by_key(Record::rank);
+        let mut work = Work {
+            events: self.events,
+            ..Work::default()
+        };
+        for (key, stamp) in self.expected {
+            let expect = match stamp {
+                Some(stamp) => Expect::Version(Version::from_u64(stamp.0)),
+                None => Expect::Absent,
+            };
+            work.expectations.push((key_of(&key), expect));
+        }
+        for record in &records {
+            let bytes = encode(record).map_err(FailedCommit::from)?;
+            work.puts.push((key_of(&record.key()), bytes));
+        }
+        work.records = records;
+        Ok((work, self.steps))
+    }
+}

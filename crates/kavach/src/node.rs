@@ -1,0 +1,221 @@
+//! A node: a store, the graph in memory, and the one committer.
+
+use std::sync::Arc;
+
+use kavach_audit::{Event, Head};
+use kavach_core::{LogId, TenantId, Timestamp};
+use kavach_store::{
+    Batch, Committed, Expect, Key, MasterKey, Migration, Space, Store, StoreError, StoreErrorKind,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::{Clock, SystemClock};
+use crate::committer::{Committer, Failure, LOG_HEADS, Part, Work};
+use crate::error::{FailedCommit, OpenError};
+use crate::limits::QUEUE_MAX;
+use crate::people::People;
+use crate::random;
+use crate::view::View;
+
+/// What a store remembers of the node that writes to it.
+const NODES: Space = Space::quiet("node");
+
+/// The control plane for a team's agents, on one store.
+///
+/// Cheap to clone; every clone is the same node. A handle speaks for one tenant, the default one
+/// unless [`in_tenant`](Self::in_tenant) says otherwise.
+#[derive(Clone, Debug)]
+pub struct Kavach {
+    pub(crate) node: Arc<Node>,
+    pub(crate) tenant: TenantId,
+}
+
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) view: Arc<View>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) people: People,
+    parts: mpsc::Sender<Part>,
+    committer: std::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
+}
+
+/// How to open a [`Kavach`]: with another clock, with a master key.
+#[derive(Debug)]
+pub struct Builder {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    master_key: Option<MasterKey>,
+}
+
+impl Builder {
+    /// Takes the time from `clock` instead of from the machine.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Records client addresses and notes, sealed for each person under a key that this one wraps.
+    /// Without a master key they are not recorded at all.
+    #[must_use]
+    pub fn master_key(mut self, key: MasterKey) -> Self {
+        self.master_key = Some(key);
+        self
+    }
+
+    /// Opens the store, reads the graph and starts the committer. Call it inside a tokio runtime.
+    ///
+    /// # Errors
+    /// If the store cannot be used, is of a newer version, or is damaged.
+    pub async fn open(self) -> Result<Kavach, OpenError> {
+        self.store.migrate(Migration::Apply).await?;
+        let view = Arc::new(View::load(&*self.store).await?);
+        let log = own_log(&*self.store, &*self.clock).await?;
+        let key = Key::new(LOG_HEADS, log.as_u128().to_be_bytes());
+        let found = self.store.read(std::slice::from_ref(&key)).await?.records.into_iter().flatten().next();
+        let head = match &found {
+            Some(record) => {
+                Head::decode(&record.bytes).map_err(|error| OpenError::Head(error.to_string()))?
+            }
+            None => Head::empty(log),
+        };
+        let (sender, receiver) = mpsc::channel(QUEUE_MAX);
+        let committer = Committer {
+            store: Arc::clone(&self.store),
+            view: Arc::clone(&view),
+            head,
+            head_version: found.map(|record| record.version),
+            in_doubt: false,
+        };
+        let committer = tokio::spawn(committer.run(receiver));
+        let node = Node {
+            people: People::new(self.master_key),
+            store: self.store,
+            view,
+            clock: self.clock,
+            parts: sender,
+            committer: std::sync::Mutex::new(Some(committer)),
+        };
+        Ok(Kavach {
+            node: Arc::new(node),
+            tenant: TenantId::DEFAULT,
+        })
+    }
+}
+
+/// The log that this store's node writes to; made at the first opening.
+async fn own_log(store: &dyn Store, clock: &dyn Clock) -> Result<LogId, OpenError> {
+    let key = Key::new(NODES, *b"local");
+    for _ in 0..2 {
+        let found = store.read(std::slice::from_ref(&key)).await?.records.into_iter().flatten().next();
+        if let Some(record) = found {
+            let text = String::from_utf8_lossy(&record.bytes).into_owned();
+            return text.parse().map_err(|error: kavach_core::ParseError| OpenError::Head(error.to_string()));
+        }
+        let log = random::log_id(clock.now_ns())?;
+        let batch = Batch {
+            expectations: vec![(key.clone(), Expect::Absent)],
+            puts: vec![(key.clone(), log.to_string().into_bytes())],
+            ..Batch::default()
+        };
+        match store.commit(batch).await {
+            Ok(_) => return Ok(log),
+            Err(error) if matches!(error.kind(), StoreErrorKind::Conflict(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let words = "another node keeps opening this store; stop it first";
+    Err(StoreError::new(StoreErrorKind::Locked, words).into())
+}
+
+impl Kavach {
+    /// Opens a store with the machine's clock and without a master key.
+    ///
+    /// # Errors
+    /// As [`Builder::open`].
+    pub async fn open(store: impl Store + 'static) -> Result<Self, OpenError> {
+        Self::builder(store).open().await
+    }
+
+    /// Opens a store in another way.
+    pub fn builder(store: impl Store + 'static) -> Builder {
+        Builder {
+            store: Arc::new(store),
+            clock: Arc::new(SystemClock),
+            master_key: None,
+        }
+    }
+
+    /// The same node, for another tenant.
+    #[must_use]
+    pub fn in_tenant(&self, tenant: TenantId) -> Self {
+        Self {
+            node: Arc::clone(&self.node),
+            tenant,
+        }
+    }
+
+    /// The tenant that this handle speaks for.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// The node's clock, in whole seconds.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.node.clock.now()
+    }
+
+    /// The number of the newest revision that this node reflects.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.node.view.revision().number()
+    }
+
+    /// Waits until everything that was handed in has been answered, and lets go of the store if this was
+    /// the last handle.
+    pub async fn close(self) {
+        let Some(node) = Arc::into_inner(self.node) else { return };
+        let Node { parts, committer, .. } = node;
+        drop(parts);
+        let task = committer.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(task) = task {
+            let _ = task.await;
+        }
+    }
+}
+
+impl Node {
+    /// Hands work to the committer and waits until it is durable.
+    pub(crate) async fn commit(&self, work: Work) -> Result<Result<Committed, Failure>, FailedCommit> {
+        let (reply, answer) = oneshot::channel();
+        self.parts.send(Part { work, reply }).await.map_err(|_| FailedCommit::Closed)?;
+        answer.await.map_err(|_| FailedCommit::Closed)
+    }
+
+    /// The same for one event alone; refuses at once when too many wait.
+    pub(crate) async fn record(&self, work: Work) -> Result<Committed, FailedCommit> {
+        let (reply, answer) = oneshot::channel();
+        self.parts.try_send(Part { work, reply }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => FailedCommit::QueueFull,
+            mpsc::error::TrySendError::Closed(_) => FailedCommit::Closed,
+        })?;
+        Ok(answer.await.map_err(|_| FailedCommit::Closed)??)
+    }
+
+    /// An event of this tenant, now, with nothing in it yet.
+    pub(crate) fn blank_event(
+        &self,
+        tenant: TenantId,
+        kind: kavach_audit::EventKind,
+        outcome: kavach_audit::Outcome,
+        reason: kavach_core::Reason,
+    ) -> Result<Event, random::NoRandomness> {
+        let now_ns = self.clock.now_ns();
+        let mut event = Event::new(random::event_id(now_ns)?, tenant, kind, outcome, reason);
+        event.time_ns = now_ns;
+        Ok(event)
+    }
+}

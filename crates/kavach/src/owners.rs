@@ -1,0 +1,109 @@
+//! Owners: off-boarding, taking back, erasing.
+
+use std::ops::Bound;
+
+use kavach_audit::EventKind;
+use kavach_core::Subject;
+use kavach_store::Key;
+
+use crate::change::{About, Done};
+use crate::committer::Work;
+use crate::error::{ChangeError, FailedCommit};
+use crate::limits::PAGE_RECORDS;
+use crate::node::Kavach;
+use crate::people::{PRIVATE_FIELDS, person_record, private_prefix};
+use crate::random;
+
+impl Kavach {
+    /// Off-boards an owner: all their agents are dead for good, and they get no new ones until reinstated.
+    ///
+    /// Somebody who has no agents is off-boarded too, so that nobody makes them one later.
+    ///
+    /// # Errors
+    /// If they are off-boarded already, or the store fails.
+    pub async fn revoke_owner(&self, subject: &Subject) -> Result<Done, ChangeError> {
+        let tenant = self.tenant;
+        let fresh = random::subject_id(self.node.clock.now_ns())?;
+        self.change(EventKind::OwnerRevoked, |graph, _| {
+            let id = graph.subject_id(tenant, subject).unwrap_or(fresh);
+            let about = About {
+                owner: Some(id),
+                ..About::default()
+            };
+            let agents = graph.agents_of(tenant, id).count();
+            (graph.revoke_owner(tenant, subject, fresh), about.with("agents", agents))
+        })
+        .await
+    }
+
+    /// Lets an off-boarded owner have new agents. The earlier ones stay dead.
+    ///
+    /// # Errors
+    /// If they are unknown or not off-boarded, or the store fails.
+    pub async fn reinstate_owner(&self, subject: &Subject) -> Result<Done, ChangeError> {
+        let tenant = self.tenant;
+        self.change(EventKind::OwnerReinstated, |graph, _| {
+            let about = About {
+                owner: graph.subject_id(tenant, subject),
+                ..About::default()
+            };
+            (graph.reinstate_owner(tenant, subject), about)
+        })
+        .await
+    }
+
+    /// Erases a person: their name, the key of everything that was sealed for them, and the sealed fields
+    /// themselves. The trail stays whole, and still verifies; those fields read "erased".
+    ///
+    /// Their agents stay as they are: off-board the owner first if they should stop. A person who comes back
+    /// is somebody new.
+    ///
+    /// # Errors
+    /// If nobody of this name is known, or the store fails. After a failure, call it again: it goes on where
+    /// it stopped, as long as the name is still there.
+    pub async fn erase_subject(&self, subject: &Subject) -> Result<Done, ChangeError> {
+        let tenant = self.tenant;
+        if let Some(id) = self.subject_id(subject) {
+            self.erase_private(id).await?;
+        }
+        self.change(EventKind::SubjectErased, |graph, _| {
+            let about = About {
+                owner: graph.subject_id(tenant, subject),
+                ..About::default()
+            };
+            (graph.erase_subject(tenant, subject), about)
+        })
+        .await
+    }
+
+    /// The key first, so that nothing can be read any more, then what it sealed, page by page.
+    async fn erase_private(&self, person: kavach_core::SubjectId) -> Result<(), ChangeError> {
+        self.node.people.forget(self.tenant, person);
+        self.delete(vec![person_record(self.tenant, person)]).await?;
+        let prefix = private_prefix(self.tenant, person);
+        loop {
+            let range = (Bound::Included(prefix.clone()), Bound::Unbounded);
+            let page = self.node.store.scan(PRIVATE_FIELDS, range, PAGE_RECORDS).await;
+            let page = page.map_err(FailedCommit::from)?;
+            let keys: Vec<Key> = page
+                .records
+                .into_iter()
+                .filter(|(key, _)| key.starts_with(&prefix))
+                .map(|(key, _)| Key::new(PRIVATE_FIELDS, key))
+                .collect();
+            if keys.is_empty() {
+                return Ok(());
+            }
+            self.delete(keys).await?;
+        }
+    }
+
+    async fn delete(&self, deletes: Vec<Key>) -> Result<(), ChangeError> {
+        let work = Work {
+            deletes,
+            ..Work::default()
+        };
+        self.node.commit(work).await?.map_err(FailedCommit::from)?;
+        Ok(())
+    }
+}

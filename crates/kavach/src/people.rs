@@ -1,0 +1,163 @@
+//! The keys of people and of tenants: what makes client addresses readable, and erasable.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kavach_audit::{Event, PersonKey, Private, PrivateFields, TenantKey};
+use kavach_core::{SubjectId, TenantId};
+use kavach_store::{Expect, Key, MasterKey, Space};
+
+use crate::committer::{Failure, Work};
+use crate::error::CannotDecide;
+use crate::node::Node;
+use crate::random;
+
+/// The keys of people, wrapped by the master key.
+const PERSON_KEYS: Space = Space::quiet("person_key");
+/// What stands beside events, sealed for a person: under tenant, subject, event.
+pub(crate) const PRIVATE_FIELDS: Space = Space::quiet("private_field");
+/// The keys that arguments are hashed under; wrapped where there is a master key.
+const TENANT_KEYS: Space = Space::quiet("tenant_key");
+
+/// The keys that were used since the node started.
+#[derive(Debug, Default)]
+pub(crate) struct People {
+    master: Option<MasterKey>,
+    persons: Mutex<HashMap<(TenantId, SubjectId), Arc<PersonKey>>>,
+    tenants: Mutex<HashMap<TenantId, Arc<TenantKey>>>,
+}
+
+impl People {
+    pub(crate) fn new(master: Option<MasterKey>) -> Self {
+        Self {
+            master,
+            ..Self::default()
+        }
+    }
+
+    /// Forgets a person's key: what was sealed under it stays shut.
+    pub(crate) fn forget(&self, tenant: TenantId, person: SubjectId) {
+        self.persons.lock().unwrap_or_else(PoisonError::into_inner).remove(&(tenant, person));
+    }
+}
+
+impl Node {
+    /// Seals `fields` beside `event`, for its owner. Does nothing where there is nothing to seal, nobody
+    /// to seal it for, or no master key.
+    pub(crate) async fn seal_private(
+        &self,
+        event: &mut Event,
+        fields: PrivateFields,
+        work: &mut Work,
+    ) -> Result<(), CannotDecide> {
+        let empty = fields.address.is_none() && fields.note.is_none();
+        let (Some(person), Some(_), false) = (event.owner, &self.people.master, empty) else {
+            return Ok(());
+        };
+        let key = self.person_key(event.tenant, person).await?;
+        let sealed = fields.seal(&key, event.id, random::bytes()?, random::bytes()?);
+        let sealed = sealed.map_err(|error| CannotDecide::Arguments(error.to_string()))?;
+        event.private = Some(sealed.commitment);
+        work.puts.push((private_key(event.tenant, person, event), sealed.ciphertext));
+        Ok(())
+    }
+
+    /// What stands beside an event, if it can still be read.
+    pub(crate) async fn open_private(&self, event: &Event) -> Result<Private, CannotDecide> {
+        let (Some(commitment), Some(person)) = (event.private, event.owner) else {
+            return Ok(Private::None);
+        };
+        let keys = [private_key(event.tenant, person, event), person_record(event.tenant, person)];
+        let mut found = self.store.read(&keys).await?.records.into_iter();
+        let (Some(Some(ciphertext)), Some(Some(wrapped))) = (found.next(), found.next()) else {
+            return Ok(Private::Erased);
+        };
+        let key = PersonKey::new(self.open_key(&person_context(event.tenant, person), &wrapped.bytes)?);
+        let opened = PrivateFields::open(&ciphertext.bytes, &key, event.id, &commitment);
+        opened.map(Private::Shown).map_err(|_| CannotDecide::WrongMasterKey)
+    }
+
+    async fn person_key(&self, tenant: TenantId, person: SubjectId) -> Result<Arc<PersonKey>, CannotDecide> {
+        let cache = &self.people.persons;
+        if let Some(key) = cache.lock().unwrap_or_else(PoisonError::into_inner).get(&(tenant, person)) {
+            return Ok(Arc::clone(key));
+        }
+        let context = person_context(tenant, person);
+        let bytes = self.lasting_key(person_record(tenant, person), &context).await?;
+        let key = Arc::new(PersonKey::new(bytes));
+        cache.lock().unwrap_or_else(PoisonError::into_inner).insert((tenant, person), Arc::clone(&key));
+        Ok(key)
+    }
+
+    /// The key that a tenant's arguments are hashed under.
+    pub(crate) async fn tenant_key(&self, tenant: TenantId) -> Result<Arc<TenantKey>, CannotDecide> {
+        let cache = &self.people.tenants;
+        if let Some(key) = cache.lock().unwrap_or_else(PoisonError::into_inner).get(&tenant) {
+            return Ok(Arc::clone(key));
+        }
+        let record = Key::new(TENANT_KEYS, tenant.as_u128().to_be_bytes());
+        let context = [b"tenant".as_slice(), &tenant.as_u128().to_be_bytes()].concat();
+        let key = Arc::new(TenantKey::new(self.lasting_key(record, &context).await?));
+        cache.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant, Arc::clone(&key));
+        Ok(key)
+    }
+
+    /// The key in this record; made if there is none.
+    async fn lasting_key(&self, record: Key, context: &[u8]) -> Result<[u8; 32], CannotDecide> {
+        loop {
+            let found = self.store.read(std::slice::from_ref(&record)).await?.records;
+            if let Some(found) = found.into_iter().flatten().next() {
+                return self.open_key(context, &found.bytes);
+            }
+            let key: [u8; 32] = random::bytes()?;
+            let stored = match &self.people.master {
+                Some(master) => master
+                    .seal(context, &key, random::bytes()?)
+                    .map_err(|_| CannotDecide::WrongMasterKey)?,
+                None => key.to_vec(),
+            };
+            let work = Work {
+                expectations: vec![(record.clone(), Expect::Absent)],
+                puts: vec![(record.clone(), stored)],
+                ..Work::default()
+            };
+            match self.commit(work).await? {
+                Ok(_) => return Ok(key),
+                // Somebody else made it first: take theirs.
+                Err(Failure::Conflict) => {}
+                Err(failure) => return Err(crate::error::FailedCommit::from(failure).into()),
+            }
+        }
+    }
+
+    fn open_key(&self, context: &[u8], stored: &[u8]) -> Result<[u8; 32], CannotDecide> {
+        // A key from before there was a master key lies open.
+        if let Ok(open) = stored.try_into() {
+            return Ok(open);
+        }
+        let master = self.people.master.as_ref().ok_or(CannotDecide::WrongMasterKey)?;
+        let opened = master.open(context, stored).map_err(|_| CannotDecide::WrongMasterKey)?;
+        opened.as_slice().try_into().map_err(|_| CannotDecide::WrongMasterKey)
+    }
+}
+
+fn person_context(tenant: TenantId, person: SubjectId) -> Vec<u8> {
+    let (tenant, person) = (tenant.as_u128().to_be_bytes(), person.as_u128().to_be_bytes());
+    [b"person".as_slice(), &tenant, &person].concat()
+}
+
+pub(crate) fn person_record(tenant: TenantId, person: SubjectId) -> Key {
+    let (tenant, person) = (tenant.as_u128().to_be_bytes(), person.as_u128().to_be_bytes());
+    Key::new(PERSON_KEYS, [tenant, person].concat())
+}
+
+/// Where everything that is sealed for a person begins.
+pub(crate) fn private_prefix(tenant: TenantId, person: SubjectId) -> Vec<u8> {
+    [tenant.as_u128().to_be_bytes(), person.as_u128().to_be_bytes()].concat()
+}
+
+fn private_key(tenant: TenantId, person: SubjectId, event: &Event) -> Key {
+    let mut bytes = private_prefix(tenant, person);
+    bytes.extend_from_slice(&event.id.as_u128().to_be_bytes());
+    Key::new(PRIVATE_FIELDS, bytes)
+}

@@ -1,0 +1,34 @@
+//! Randomness, from the operating system.
+
+use kavach_core::{AgentId, DelegationId, EventId, LogId, SubjectId};
+
+/// The operating system gave no randomness: nothing that needs an id or a secret can be done.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the operating system gave no randomness; nothing was changed")]
+#[non_exhaustive]
+pub struct NoRandomness;
+
+/// Random bytes.
+pub(crate) fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
+    Ok(bytes)
+}
+
+macro_rules! fresh {
+    ($($name:ident: $id:ident,)*) => {
+        $(
+            pub(crate) fn $name(now_ns: u64) -> Result<$id, NoRandomness> {
+                Ok($id::from_parts(now_ns / 1_000_000, u128::from_be_bytes(bytes()?)))
+            }
+        )*
+    };
+}
+
+fresh! {
+    agent_id: AgentId,
+    delegation_id: DelegationId,
+    event_id: EventId,
+    log_id: LogId,
+    subject_id: SubjectId,
+}
