@@ -356,6 +356,13 @@ impl Graph {
         self.owners.find(&(tenant, id))?.subject.as_ref()
     }
 
+    /// The names of all subjects that were not erased, with their tenants, in no order.
+    pub fn subjects(&self) -> impl Iterator<Item = (TenantId, &Subject)> {
+        self.subjects
+            .iter()
+            .flat_map(|(tenant, names)| names.keys().map(|name| (*tenant, name)))
+    }
+
     /// All agents of a tenant, in the order in which they came.
     pub fn agents(&self, tenant: TenantId) -> impl Iterator<Item = &Agent> {
         let records = self.agents.iter().map(|node| &node.record);

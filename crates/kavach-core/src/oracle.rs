@@ -129,9 +129,6 @@ impl Oracle {
 
     /// Whether one node of a line holds, its parents not looked at.
     fn stands(&self, tenant: TenantId, leaf: Leaf, at: Timestamp, hops: u8) -> bool {
-        if hops > 8 {
-            return false;
-        }
         match leaf {
             Leaf::Root(id) => self.acts(tenant, id, at),
             Leaf::Delegation(id) => {
@@ -148,7 +145,7 @@ impl Oracle {
                 };
                 !delegation.revoked
                     && !is_over(delegation.expires_at, at)
-                    && delegation.max_depth.unwrap_or(8) >= hops
+                    && delegation.max_depth.is_none_or(|most| hops <= most)
                     && cited == Some(delegation.parent_generation)
                     && self.acts(tenant, delegation.to, at)
             }
@@ -214,7 +211,7 @@ pub fn asked<'a>(
     let mut found = Requests::new();
     for permission in permissions {
         let bounds = &permission.constraints;
-        if is_over(bounds.expires_at, at) || bounds.max_depth.unwrap_or(8) < hops {
+        if is_over(bounds.expires_at, at) || bounds.max_depth.is_some_and(|most| most < hops) {
             continue;
         }
         let actions = permission.actions.to_string();

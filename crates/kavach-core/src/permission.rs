@@ -6,7 +6,7 @@ use core::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, Actions};
-use crate::error::ParseError;
+use crate::error::{ParseError, Problem};
 use crate::pattern::Pattern;
 use crate::resource::Resource;
 use crate::time::Timestamp;
@@ -141,11 +141,18 @@ pub(crate) fn lesser<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     }
 }
 
+/// Takes only the canonical form, as records hold it: what is stored is always absolute, and says
+/// itself what it means.
 impl TryFrom<String> for Permission {
     type Error = ParseError;
 
     fn try_from(text: String) -> Result<Self, ParseError> {
-        text.parse()
+        let permission: Self = text.parse()?;
+        if permission.to_string() != text {
+            let problem = Problem::Other("a record holds permissions in canonical form only");
+            return Err(ParseError::new("a stored permission", &text, problem));
+        }
+        Ok(permission)
     }
 }
 

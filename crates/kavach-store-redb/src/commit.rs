@@ -1,8 +1,6 @@
 //! One batch, in one transaction.
 
-use kavach_store::{
-    Batch, Committed, Expect, Key, Revision, StoreError, StoreErrorKind, Version,
-};
+use kavach_store::{Batch, Committed, Expect, Key, Revision, StoreError, StoreErrorKind, Version};
 use redb::{ReadableTable, WriteTransaction};
 
 use crate::error::Failure;
@@ -29,7 +27,10 @@ pub(crate) fn apply(
             feed::append(transaction, state.revision, &changed)?;
         }
         trail::append(transaction, state, &batch.events)?;
-        Ok(Committed { revision: state.revision, version })
+        Ok(Committed {
+            revision: state.revision,
+            version,
+        })
     })
 }
 

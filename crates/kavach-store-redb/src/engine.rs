@@ -11,6 +11,7 @@ use redb::{
 
 use crate::error::Failure;
 use crate::schema::{self, Found, SCHEMA};
+use crate::storage::Syncs;
 
 /// An open file.
 pub(crate) enum Handle {
@@ -18,13 +19,15 @@ pub(crate) enum Handle {
     Reading(ReadOnlyDatabase),
 }
 
-type Open = Box<dyn Fn() -> Result<Handle, Failure> + Send + Sync>;
+type Open = Box<dyn Fn(&Syncs) -> Result<Handle, Failure> + Send + Sync>;
 
 /// The file that a store lies in. Shared by its readers and its writer.
 pub(crate) struct Engine {
     /// What the store is called in messages.
     name: String,
     open: Open,
+    /// How often the file was synced.
+    syncs: Syncs,
     /// Which store it is.
     id: u64,
     /// `None` once it is closed, and while it cannot be opened again.
@@ -34,7 +37,8 @@ pub(crate) struct Engine {
 impl Engine {
     /// Opens what `open` opens, and brings it to our schema if it is fresh.
     pub(crate) fn start(name: String, open: Open) -> Result<Self, StoreError> {
-        let opened = open().and_then(|handle| {
+        let syncs = Syncs::default();
+        let opened = open(&syncs).and_then(|handle| {
             let id = match &handle {
                 Handle::Writing(database) => prepare(database)?,
                 Handle::Reading(database) => identify(schema::inspect(&database.begin_read()?)?)?,
@@ -42,7 +46,13 @@ impl Engine {
             Ok((handle, id))
         });
         match opened {
-            Ok((handle, id)) => Ok(Self { name, open, id, handle: RwLock::new(Some(handle)) }),
+            Ok((handle, id)) => Ok(Self {
+                name,
+                open,
+                syncs,
+                id,
+                handle: RwLock::new(Some(handle)),
+            }),
             Err(failure) => Err(failure.explain(&name)),
         }
     }
@@ -53,6 +63,11 @@ impl Engine {
 
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// How often the file was synced so far.
+    pub(crate) fn syncs(&self) -> u64 {
+        self.syncs.count()
     }
 
     /// A snapshot of everything committed so far.
@@ -90,7 +105,7 @@ impl Engine {
         let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
         // First close: the file is locked.
         *handle = None;
-        let opened = (self.open)()?;
+        let opened = (self.open)(&self.syncs)?;
         if let Handle::Writing(database) = &opened {
             let id = prepare(database)?;
             if id != self.id {
@@ -105,7 +120,9 @@ impl Engine {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Engine")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 

@@ -20,7 +20,9 @@ impl Failure {
 
     /// Whether redb takes nothing more before it was opened again.
     pub(crate) fn is_lasting(&self) -> bool {
-        let Self::Engine(error) = self else { return false };
+        let Self::Engine(error) = self else {
+            return false;
+        };
         matches!(
             error,
             redb::Error::Io(_)
@@ -49,6 +51,12 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Engine(redb::Error::Io(error))
+    }
+}
+
 macro_rules! from_redb {
     ($($error:ident,)*) => {
         $(impl From<redb::$error> for Failure {
@@ -68,11 +76,16 @@ fn meaning(error: &redb::Error, file: &str) -> (StoreErrorKind, String) {
         return meaning_of_io(error, file);
     }
     if let Error::Corrupted(what) = error {
-        return (StoreErrorKind::Corrupt, format!("`{file}` is damaged ({what}); restore a backup"));
+        return (
+            StoreErrorKind::Corrupt,
+            format!("`{file}` is damaged ({what}); restore a backup"),
+        );
     }
-    if matches!(error, Error::DatabaseAlreadyOpen | Error::LockProtocolMismatch) {
-        let message =
-            format!("another process has `{file}` open; stop it, or use another folder");
+    if matches!(
+        error,
+        Error::DatabaseAlreadyOpen | Error::LockProtocolMismatch
+    ) {
+        let message = format!("another process has `{file}` open; stop it, or use another folder");
         return (StoreErrorKind::Locked, message);
     }
     if matches!(error, Error::PreviousIo | Error::DatabaseClosed) {
@@ -101,8 +114,9 @@ fn meaning(error: &redb::Error, file: &str) -> (StoreErrorKind, String) {
             | Error::UpgradeRequired(_)
     );
     if foreign {
-        let message =
-            format!("`{file}` is not a store of this program; restore a backup, or use another file");
+        let message = format!(
+            "`{file}` is not a store of this program; restore a backup, or use another file"
+        );
         return (StoreErrorKind::Corrupt, message);
     }
     let message = format!("`{file}` could not be used; try again, and see the cause");
@@ -123,7 +137,8 @@ fn meaning_of_io(error: &io::Error, file: &str) -> (StoreErrorKind, String) {
         let message = format!("the disk of `{file}` may only be read; mount it for writing");
         (StoreErrorKind::ReadOnly, message)
     } else if kind == ErrorKind::PermissionDenied {
-        let message = format!("this user may not open `{file}`; give it the right, or be its owner");
+        let message =
+            format!("this user may not open `{file}`; give it the right, or be its owner");
         (StoreErrorKind::ReadOnly, message)
     } else if kind == ErrorKind::IsADirectory {
         let message = format!("`{file}` is a folder; name a file in it");

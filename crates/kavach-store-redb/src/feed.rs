@@ -42,7 +42,11 @@ pub(crate) fn changes(
         return Err(StoreError::new(StoreErrorKind::Compacted, message).into());
     }
     let records = transaction.open_table(RECORDS)?;
-    let mut page = ChangesPage { changes: Vec::new(), revision: after, complete: true };
+    let mut page = ChangesPage {
+        changes: Vec::new(),
+        revision: after,
+        complete: true,
+    };
     let mut bytes_left = PAGE_BYTES_MAX;
     for entry in feed.range(after.number() + 1..)? {
         let (number, stored) = entry?;
@@ -59,7 +63,12 @@ pub(crate) fn changes(
             let record = records::find(&records, &space, &key)?;
             let bytes = record.as_ref().map_or(0, |record| record.bytes.len());
             bytes_left = bytes_left.saturating_sub(bytes);
-            page.changes.push(Change { revision: commit.revision, space, key, record });
+            page.changes.push(Change {
+                revision: commit.revision,
+                space,
+                key,
+                record,
+            });
         }
         page.revision = commit.revision;
     }
@@ -70,7 +79,9 @@ pub(crate) fn changes(
 }
 
 fn gap(number: u64) -> Failure {
-    Failure::corrupt(format!("the change feed has a gap at revision {number}; restore a backup"))
+    Failure::corrupt(format!(
+        "the change feed has a gap at revision {number}; restore a backup"
+    ))
 }
 
 /// Whether `after` was committed here, and everything since then is still in the feed.
@@ -98,7 +109,9 @@ fn encode(revision: Revision, keys: &[&Key]) -> Result<Vec<u8>, Failure> {
     stored.extend_from_slice(&revision.tag().to_be_bytes());
     for key in keys {
         let name = key.space().name();
-        let lengths = u8::try_from(name.len()).ok().zip(u16::try_from(key.bytes().len()).ok());
+        let lengths = u8::try_from(name.len())
+            .ok()
+            .zip(u16::try_from(key.bytes().len()).ok());
         let Some((name_length, key_length)) = lengths else {
             let message = format!("the key `{key:?}` is too long");
             return Err(StoreError::new(StoreErrorKind::InvalidInput, message).into());
@@ -125,14 +138,17 @@ impl Commit {
                 let (length, tail) = rest.split_first()?;
                 let (name, tail) = tail.split_at_checked(usize::from(*length))?;
                 let (length, tail) = tail.split_first_chunk()?;
-                let (key, tail) = tail.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+                let (key, tail) =
+                    tail.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
                 keys.push((String::from_utf8(name.to_vec()).ok()?, key.to_vec()));
                 rest = tail;
             }
             Some(Self { revision, keys })
         });
         commit.ok_or_else(|| {
-            Failure::corrupt(format!("the changes of revision {number} are damaged; restore a backup"))
+            Failure::corrupt(format!(
+                "the changes of revision {number} are damaged; restore a backup"
+            ))
         })
     }
 }

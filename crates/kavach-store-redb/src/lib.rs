@@ -26,7 +26,7 @@
 //!
 //! A batch is one transaction, made by a thread of its own ([`writer`]) and durable after two
 //! `fsync`s: redb's two-phase commit, because rows hold text that attackers choose. Everything lies in
-//! seven tables ([`schema`]); what is searched in the trail is indexed a block of events at a time, in
+//! six tables ([`schema`]); what is searched in the trail is indexed a block of events at a time, in
 //! the commit that completes the block ([`trail`]).
 
 mod commit;
@@ -37,6 +37,7 @@ mod file;
 pub mod limits;
 mod records;
 mod schema;
+mod storage;
 mod store;
 mod trail;
 mod writer;

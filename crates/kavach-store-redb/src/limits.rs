@@ -14,8 +14,9 @@ pub const FEED_COMMITS_MAX: u64 = 64 * 1024;
 /// Bytes of records in one page, beyond the first. Keeps a page in memory.
 pub const PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Events of one block: what is indexed together. More make a query on an old trail faster and the
-/// commit that completes a block slower; at 1,024 that commit takes about a millisecond longer.
-pub const BLOCK_EVENTS: u64 = 1024;
+/// commit that completes a block slower; at 1,024 that commit takes about a millisecond longer. Part of
+/// the file format. (The tests inside the crate have small blocks, to meet many of them.)
+pub const BLOCK_EVENTS: u64 = if cfg!(test) { 8 } else { 1024 };
 /// Segments of a resource that are indexed, from the first: kind, server, thing.
 pub const RESOURCE_SEGMENTS_INDEXED: usize = 3;
 /// Steps of one audit query before its page ends, a step being about a microsecond: a look at an

@@ -33,7 +33,9 @@ pub(crate) fn encode(version: Version, bytes: &[u8]) -> Vec<u8> {
 pub(crate) fn decode(stored: &[u8]) -> Result<(Version, &[u8]), Failure> {
     match stored.split_first_chunk() {
         Some((version, bytes)) => Ok((Version::from_u64(u64::from_be_bytes(*version)), bytes)),
-        None => Err(Failure::corrupt("a record is shorter than its version; restore a backup")),
+        None => Err(Failure::corrupt(
+            "a record is shorter than its version; restore a backup",
+        )),
     }
 }
 
@@ -43,10 +45,17 @@ pub(crate) fn find(
     space: &str,
     key: &[u8],
 ) -> Result<Option<Record>, Failure> {
-    let Some(place) = place(space, key) else { return Ok(None) };
-    let Some(stored) = records.get(place.as_slice())? else { return Ok(None) };
+    let Some(place) = place(space, key) else {
+        return Ok(None);
+    };
+    let Some(stored) = records.get(place.as_slice())? else {
+        return Ok(None);
+    };
     let (version, bytes) = decode(stored.value())?;
-    Ok(Some(Record { bytes: bytes.to_vec(), version }))
+    Ok(Some(Record {
+        bytes: bytes.to_vec(),
+        version,
+    }))
 }
 
 /// [`Store::read`](kavach_store::Store::read).
@@ -56,28 +65,34 @@ pub(crate) fn read(transaction: &ReadTransaction, keys: &[Key]) -> Result<Snapsh
         .iter()
         .map(|key| find(&table, key.space().name(), key.bytes()))
         .collect::<Result<_, _>>()?;
-    Ok(Snapshot { records, revision: State::read(transaction)?.revision })
+    Ok(Snapshot {
+        records,
+        revision: State::read(transaction)?.revision,
+    })
 }
+
+/// Bounds of keys, or of places.
+type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
 /// What [`scan`] is asked for.
 #[derive(Debug)]
 pub(crate) struct Scan {
     space: Space,
-    range: (Bound<Vec<u8>>, Bound<Vec<u8>>),
+    range: Bounds,
     size: usize,
 }
 
 impl Scan {
-    pub(crate) fn new(
-        space: Space,
-        range: (Bound<Vec<u8>>, Bound<Vec<u8>>),
-        limit: usize,
-    ) -> Result<Self, StoreError> {
-        Ok(Self { space, range, size: page_size(limit)? })
+    pub(crate) fn new(space: Space, range: Bounds, limit: usize) -> Result<Self, StoreError> {
+        Ok(Self {
+            space,
+            range,
+            size: page_size(limit)?,
+        })
     }
 
     /// The places that are asked for; `None` if there can be none.
-    fn places(&self) -> Option<(Bound<Vec<u8>>, Bound<Vec<u8>>)> {
+    fn places(&self) -> Option<Bounds> {
         let name = self.space.name();
         let lower = match &self.range.0 {
             Bound::Included(key) => Bound::Included(place(name, key)?),
@@ -113,11 +128,20 @@ fn is_inverted(lower: &Bound<Vec<u8>>, upper: &Bound<Vec<u8>>) -> bool {
 /// [`Store::scan`](kavach_store::Store::scan).
 pub(crate) fn scan(transaction: &ReadTransaction, scan: &Scan) -> Result<ScanPage, Failure> {
     let revision = State::read(transaction)?.revision;
-    let mut page = ScanPage { records: Vec::new(), next: None, revision };
-    let Some((lower, upper)) = scan.places() else { return Ok(page) };
+    let mut page = ScanPage {
+        records: Vec::new(),
+        next: None,
+        revision,
+    };
+    let Some((lower, upper)) = scan.places() else {
+        return Ok(page);
+    };
     let prefix = 1 + scan.space.name().len();
     let mut bytes_left = PAGE_BYTES_MAX;
-    let bounds = (lower.as_ref().map(Vec::as_slice), upper.as_ref().map(Vec::as_slice));
+    let bounds = (
+        lower.as_ref().map(Vec::as_slice),
+        upper.as_ref().map(Vec::as_slice),
+    );
     for entry in transaction.open_table(RECORDS)?.range::<&[u8]>(bounds)? {
         let (place, stored) = entry?;
         let (version, bytes) = decode(stored.value())?;
@@ -128,7 +152,13 @@ pub(crate) fn scan(transaction: &ReadTransaction, scan: &Scan) -> Result<ScanPag
         }
         bytes_left = bytes_left.saturating_sub(bytes.len());
         let key = place.value().get(prefix..).unwrap_or_default().to_vec();
-        page.records.push((key, Record { bytes: bytes.to_vec(), version }));
+        page.records.push((
+            key,
+            Record {
+                bytes: bytes.to_vec(),
+                version,
+            },
+        ));
     }
     Ok(page)
 }

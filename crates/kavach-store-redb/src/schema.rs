@@ -68,7 +68,11 @@ impl State {
         let changed = change(&mut after)?;
         let numbers = [
             (META_VERSION, before.version, after.version),
-            (META_REVISION, before.revision.number(), after.revision.number()),
+            (
+                META_REVISION,
+                before.revision.number(),
+                after.revision.number(),
+            ),
             (META_TAG, before.revision.tag(), after.revision.tag()),
             (META_NEWEST, before.newest_ns, after.newest_ns),
             (META_LAG, before.lag_ns, after.lag_ns),
@@ -106,7 +110,11 @@ pub(crate) fn inspect(transaction: &ReadTransaction) -> Result<Found, Failure> {
             let tables = transaction.list_tables()?.count();
             let multimaps = transaction.list_multimap_tables()?.count();
             let empty = tables + multimaps == 0;
-            return Ok(if empty { Found::Nothing } else { Found::Foreign });
+            return Ok(if empty {
+                Found::Nothing
+            } else {
+                Found::Foreign
+            });
         }
         Err(error) => return Err(error.into()),
     };

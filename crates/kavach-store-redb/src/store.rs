@@ -18,6 +18,7 @@ use crate::engine::{Engine, Handle};
 use crate::error::Failure;
 use crate::limits::CHECKPOINT_AFTER;
 use crate::schema::{SCHEMA, State};
+use crate::storage::Syncs;
 use crate::writer::Writer;
 use crate::{feed, file, records, trail};
 
@@ -48,7 +49,7 @@ impl RedbStore {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref().to_owned();
         let name = path.display().to_string();
-        let open = move || Ok(Handle::Writing(file::open(&path)?));
+        let open = move |syncs: &Syncs| Ok(Handle::Writing(file::open(&path, syncs)?));
         Self::start(Engine::start(name, Box::new(open))?, CHECKPOINT_AFTER)
     }
 
@@ -62,9 +63,14 @@ impl RedbStore {
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref().to_owned();
         let name = path.display().to_string();
-        let open = move || Ok(Handle::Reading(file::open_read_only(&path)?));
+        let open = move |_: &Syncs| Ok(Handle::Reading(file::open_read_only(&path)?));
         let engine = Arc::new(Engine::start(name, Box::new(open))?);
-        Ok(Self { shared: Arc::new(Shared { engine, writer: None }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                engine,
+                writer: None,
+            }),
+        })
     }
 
     /// For tests: opens the store on what `storage` makes, each time that it has to be opened. It
@@ -76,8 +82,11 @@ impl RedbStore {
     pub fn open_on<B: StorageBackend>(
         storage: impl Fn() -> B + Send + Sync + 'static,
     ) -> Result<Self, StoreError> {
-        let open = move || Ok(Handle::Writing(file::builder().create_with_backend(storage())?));
-        Self::start(Engine::start("test storage".to_owned(), Box::new(open))?, Duration::MAX)
+        let open = move |syncs: &Syncs| Ok(Handle::Writing(file::open_storage(storage(), syncs)?));
+        Self::start(
+            Engine::start("test storage".to_owned(), Box::new(open))?,
+            Duration::MAX,
+        )
     }
 
     /// For tests: notes down which pages are free, as the store does when it is quiet.
@@ -92,7 +101,9 @@ impl RedbStore {
     fn start(engine: Engine, checkpoint_after: Duration) -> Result<Self, StoreError> {
         let engine = Arc::new(engine);
         let writer = Some(Writer::start(Arc::clone(&engine), checkpoint_after)?);
-        Ok(Self { shared: Arc::new(Shared { engine, writer }) })
+        Ok(Self {
+            shared: Arc::new(Shared { engine, writer }),
+        })
     }
 
     fn writer(&self) -> Result<&Writer, StoreError> {
@@ -113,14 +124,16 @@ impl RedbStore {
             let result = engine.begin_read().and_then(|snapshot| read(&snapshot));
             result.map_err(|failure| failure.explain(engine.name()))
         });
-        task.await.unwrap_or_else(|error| Err(self.reading_stopped(error)))
+        task.await
+            .unwrap_or_else(|error| Err(self.reading_stopped(error)))
     }
 
     fn reading_stopped(&self, error: tokio::task::JoinError) -> StoreError {
         let name = self.shared.engine.name();
         if error.is_panic() {
             // redb checks what it reads when it repairs a file, and not each time.
-            let message = format!("`{name}` cannot be read, and is probably damaged; restore a backup");
+            let message =
+                format!("`{name}` cannot be read, and is probably damaged; restore a backup");
             return StoreError::new(StoreErrorKind::Corrupt, message).because(error);
         }
         let message = format!("`{name}` was not read, because the program is stopping");
@@ -130,7 +143,9 @@ impl RedbStore {
 
 impl fmt::Debug for RedbStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedbStore").field("name", &self.shared.engine.name()).finish_non_exhaustive()
+        f.debug_struct("RedbStore")
+            .field("name", &self.shared.engine.name())
+            .finish_non_exhaustive()
     }
 }
 
@@ -147,7 +162,8 @@ impl Drop for Shared {
 impl Store for RedbStore {
     async fn read(&self, keys: &[Key]) -> Result<Snapshot, StoreError> {
         let keys = keys.to_vec();
-        self.reading(move |snapshot| records::read(snapshot, &keys)).await
+        self.reading(move |snapshot| records::read(snapshot, &keys))
+            .await
     }
 
     async fn scan(
@@ -157,7 +173,8 @@ impl Store for RedbStore {
         limit: usize,
     ) -> Result<ScanPage, StoreError> {
         let scan = records::Scan::new(space, range, limit)?;
-        self.reading(move |snapshot| records::scan(snapshot, &scan)).await
+        self.reading(move |snapshot| records::scan(snapshot, &scan))
+            .await
     }
 
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
@@ -166,7 +183,8 @@ impl Store for RedbStore {
     }
 
     async fn changes(&self, after: Revision, limit: usize) -> Result<ChangesPage, StoreError> {
-        self.reading(move |snapshot| feed::changes(snapshot, after, limit)).await
+        self.reading(move |snapshot| feed::changes(snapshot, after, limit))
+            .await
     }
 
     async fn audit_scan(
@@ -177,12 +195,16 @@ impl Store for RedbStore {
     ) -> Result<AuditPage, StoreError> {
         let store = self.shared.engine.id();
         let scan = trail::Scan::new(store, query, after, limit)?;
-        self.reading(move |snapshot| scan.run(snapshot, store)).await
+        self.reading(move |snapshot| scan.run(snapshot, store))
+            .await
     }
 
     async fn migrate(&self, _: Migration) -> Result<SchemaState, StoreError> {
         // A fresh file gets the only schema there is when it is opened, and any other is refused then.
-        Ok(SchemaState { found: SCHEMA, wanted: SCHEMA })
+        Ok(SchemaState {
+            found: SCHEMA,
+            wanted: SCHEMA,
+        })
     }
 
     async fn health(&self) -> Result<Health, StoreError> {

@@ -12,6 +12,8 @@ mod append;
 mod row;
 mod scan;
 mod term;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use append::append;
 pub(crate) use scan::Scan;

@@ -5,25 +5,30 @@
 //! come; whoever dropped the future just does not hear the answer.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use kavach_store::{Batch, Committed, StoreError, StoreErrorKind};
+use redb::WriteTransaction;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::commit;
 use crate::engine::Engine;
 use crate::error::{Failure, outcome_unknown};
 use crate::limits::{QUEUE_COMMITS_MAX, REOPEN_PAUSE_MAX, REOPEN_PAUSE_MIN};
-use crate::schema::State;
 
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
 enum Job {
     /// Commit a batch. The permit is room in the queue.
-    Commit { batch: Batch, answer: Answer<Committed>, room: OwnedSemaphorePermit },
+    Commit {
+        batch: Batch,
+        answer: Answer<Committed>,
+        room: OwnedSemaphorePermit,
+    },
     /// Say whether a commit could be made now.
     Probe { answer: Answer<()> },
     /// Make the next opening quick, now.
@@ -37,18 +42,24 @@ pub(crate) struct Writer {
     /// `None` only while it is dropped.
     jobs: Option<Sender<Job>>,
     room: Arc<Semaphore>,
+    has_failed: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
     /// Starts the thread. After `checkpoint_after` of quiet it makes the next opening quick.
-    pub(crate) fn start(engine: Arc<Engine>, checkpoint_after: Duration) -> Result<Self, StoreError> {
+    pub(crate) fn start(
+        engine: Arc<Engine>,
+        checkpoint_after: Duration,
+    ) -> Result<Self, StoreError> {
         let (sender, jobs) = channel();
+        let has_failed = Arc::new(AtomicBool::new(false));
         let desk = Desk {
             engine: Arc::clone(&engine),
             tags: RandomState::new(),
             checkpoint_after,
             standing: Standing::Checkpointed,
+            has_failed: Arc::clone(&has_failed),
         };
         let thread = thread::Builder::new()
             .name("kavach-redb".to_owned())
@@ -58,15 +69,30 @@ impl Writer {
                 StoreError::new(StoreErrorKind::Unavailable, message).because(error)
             })?;
         let room = Arc::new(Semaphore::new(QUEUE_COMMITS_MAX));
-        Ok(Self { engine, jobs: Some(sender), room, thread: Some(thread) })
+        Ok(Self {
+            engine,
+            jobs: Some(sender),
+            room,
+            has_failed,
+            thread: Some(thread),
+        })
     }
 
-    /// Commits a checked batch. Before the first poll returns, nothing or all of it is on its way.
+    /// Commits a checked batch. Dropping the future before it was sent leaves it undone; after that it
+    /// is done.
     pub(crate) async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        self.check_standing()?;
         // The semaphore is never closed; if it were, the store would be gone.
-        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| self.stopped())?;
+        let room = Arc::clone(&self.room)
+            .acquire_owned()
+            .await
+            .map_err(|_| self.stopped())?;
         let (answer, answered) = oneshot::channel();
-        self.send(Job::Commit { batch, answer, room })?;
+        self.send(Job::Commit {
+            batch,
+            answer,
+            room,
+        })?;
         match answered.await {
             Ok(result) => result,
             Err(_) => {
@@ -81,12 +107,22 @@ impl Writer {
 
     /// Whether a commit could be made now.
     pub(crate) async fn probe(&self) -> Result<(), StoreError> {
+        self.check_standing()?;
         self.ask(|answer| Job::Probe { answer }).await
     }
 
-    /// Makes the next opening quick, without waiting for quiet.
+    /// Makes the next opening quick, without waiting for quiet; opens a failed file again.
     pub(crate) async fn checkpoint(&self) -> Result<(), StoreError> {
         self.ask(|answer| Job::Checkpoint { answer }).await
+    }
+
+    /// Refuses at once while the file has failed. If such calls reached the thread, they would keep it
+    /// from the pause in which it opens the file again.
+    fn check_standing(&self) -> Result<(), StoreError> {
+        if self.has_failed.load(Ordering::SeqCst) {
+            return Err(has_failed(&self.engine));
+        }
+        Ok(())
     }
 
     async fn ask(&self, job: impl FnOnce(Answer<()>) -> Job) -> Result<(), StoreError> {
@@ -97,11 +133,18 @@ impl Writer {
 
     fn send(&self, job: Job) -> Result<(), StoreError> {
         let sent = self.jobs.as_ref().map(|jobs| jobs.send(job));
-        if matches!(sent, Some(Ok(()))) { Ok(()) } else { Err(self.stopped()) }
+        if matches!(sent, Some(Ok(()))) {
+            Ok(())
+        } else {
+            Err(self.stopped())
+        }
     }
 
     fn stopped(&self) -> StoreError {
-        let message = format!("the writer of `{}` has stopped; restart", self.engine.name());
+        let message = format!(
+            "the writer of `{}` has stopped; restart",
+            self.engine.name()
+        );
         StoreError::new(StoreErrorKind::Unavailable, message)
     }
 }
@@ -116,6 +159,10 @@ impl Drop for Writer {
     }
 }
 
+fn has_failed(engine: &Engine) -> StoreError {
+    Failure::from(redb::Error::PreviousIo).explain(engine.name())
+}
+
 /// What the thread works with.
 struct Desk {
     engine: Arc<Engine>,
@@ -123,6 +170,8 @@ struct Desk {
     tags: RandomState,
     checkpoint_after: Duration,
     standing: Standing,
+    /// Whether `standing` is `Failed`, for those who send jobs.
+    has_failed: Arc<AtomicBool>,
 }
 
 /// How the file stands between two jobs.
@@ -145,7 +194,11 @@ impl Desk {
                 Standing::Failed(pause) => jobs.recv_timeout(pause),
             };
             match job {
-                Ok(Job::Commit { batch, answer, room }) => {
+                Ok(Job::Commit {
+                    batch,
+                    answer,
+                    room,
+                }) => {
                     let result = self.commit(&batch);
                     drop(room);
                     let _ = answer.send(result);
@@ -154,113 +207,124 @@ impl Desk {
                     let _ = answer.send(self.probe());
                 }
                 Ok(Job::Checkpoint { answer }) => {
-                    let _ = answer.send(self.checkpoint());
+                    let _ = answer.send(self.rest());
                 }
-                Err(RecvTimeoutError::Timeout) => self.rest(),
+                // Whoever comes next learns it too.
+                Err(RecvTimeoutError::Timeout) => drop(self.rest()),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
     /// Uses a pause.
-    fn rest(&mut self) {
+    fn rest(&mut self) -> Result<(), StoreError> {
         match self.standing {
-            Standing::Checkpointed => {}
-            // If it fails, the file is opened again in the next pause, and callers learn so until then.
-            Standing::Committed => drop(self.checkpoint()),
+            Standing::Checkpointed => Ok(()),
+            Standing::Committed => self.checkpoint(),
             Standing::Failed(pause) => self.reopen(pause),
         }
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<Committed, StoreError> {
-        self.check_standing()?;
-        let transaction = self.engine.begin_write().map_err(|failure| self.failed(failure))?;
+        let transaction = self.begin()?;
         let applied = commit::apply(&transaction, batch, |number| self.tags.hash_one(number));
         let committed = match applied {
             Ok(committed) => committed,
             Err(failure) => {
-                // Should this fail too, nothing was committed all the same.
-                let aborted = transaction.abort().map_err(Failure::from);
-                if let Err(second) = aborted
-                    && !failure.is_lasting()
-                {
-                    let _ = self.failed(second);
+                if let Err(error) = transaction.abort() {
+                    // Nothing was committed all the same.
+                    let _ = self.failed(error.into());
                 }
                 return Err(self.failed(failure));
             }
         };
+        let syncs = self.engine.syncs();
         match transaction.commit() {
             Ok(()) => {
-                self.standing = Standing::Committed;
+                self.stand(Standing::Committed);
                 Ok(committed)
             }
-            Err(error) => Err(self.commit_failed(error.into(), committed)),
+            Err(error) => Err(self.commit_failed(error.into(), syncs)),
         }
     }
 
-    /// Finds out what became of a batch whose commit failed.
-    fn commit_failed(&mut self, failure: Failure, wanted: Committed) -> StoreError {
-        self.standing = Standing::Failed(REOPEN_PAUSE_MIN);
-        self.reopen(REOPEN_PAUSE_MIN);
-        if self.standing == Standing::Checkpointed {
-            let state = self.engine.begin_read().and_then(|snapshot| State::read(&snapshot));
-            // The repair has made durable what it found, so what is missing now stays missing.
-            if state.is_ok_and(|state| state.version < wanted.version.as_u64()) {
-                return failure.explain(self.engine.name());
-            }
-            // What is there now may still be there only in memory: a disk that failed to write a page
-            // does not have to say so twice.
+    /// Says what became of a batch whose commit failed, and opens the file again.
+    fn commit_failed(&mut self, failure: Failure, syncs_before: u64) -> StoreError {
+        // A commit in two phases syncs everything that it writes before it touches the byte that says
+        // which state holds, and then that byte. Before the first sync the old state holds, whatever
+        // reached the disk. After it, a byte that was not synced may be there or not, and a disk that
+        // failed to write it need not say so twice.
+        let may_have_landed = self.engine.syncs() > syncs_before;
+        // If it fails, the next pause tries again.
+        let _ = self.reopen(REOPEN_PAUSE_MIN);
+        if may_have_landed {
+            outcome_unknown(failure, self.engine.name())
+        } else {
+            failure.explain(self.engine.name())
         }
-        outcome_unknown(failure, self.engine.name())
     }
 
     fn probe(&mut self) -> Result<(), StoreError> {
-        self.check_standing()?;
-        let transaction = self.engine.begin_write().map_err(|failure| self.failed(failure))?;
-        transaction.abort().map_err(|error| self.failed(error.into()))
+        let transaction = self.begin()?;
+        transaction
+            .abort()
+            .map_err(|error| self.failed(error.into()))
     }
 
     /// Notes down which pages are free, so that the next opening need not find out.
     fn checkpoint(&mut self) -> Result<(), StoreError> {
-        self.check_standing()?;
-        let checkpointed = self.engine.begin_write().and_then(|mut transaction| {
-            transaction.set_quick_repair(true);
-            Ok(transaction.commit()?)
-        });
-        match checkpointed {
+        let mut transaction = self.begin()?;
+        transaction.set_quick_repair(true);
+        match transaction.commit() {
             Ok(()) => {
-                self.standing = Standing::Checkpointed;
+                self.stand(Standing::Checkpointed);
                 Ok(())
             }
-            Err(failure) => {
-                self.standing = Standing::Failed(REOPEN_PAUSE_MIN);
-                Err(failure.explain(self.engine.name()))
+            Err(error) => {
+                // Whatever the error, redb takes nothing more after a failed commit.
+                self.stand(Standing::Failed(REOPEN_PAUSE_MIN));
+                Err(Failure::from(error).explain(self.engine.name()))
             }
         }
     }
 
     /// Opens a failed file again. A checkpoint makes sure that it takes writes, and that doing this
     /// over and over, while a disk is full, does not read the whole file each time.
-    fn reopen(&mut self, pause: Duration) {
-        let reopened = self.engine.reopen();
-        self.standing = Standing::Committed;
-        if reopened.is_err() || self.checkpoint().is_err() {
-            self.standing = Standing::Failed(pause.saturating_mul(2).min(REOPEN_PAUSE_MAX));
+    fn reopen(&mut self, pause: Duration) -> Result<(), StoreError> {
+        let reopened = self
+            .engine
+            .reopen()
+            .map_err(|failure| failure.explain(self.engine.name()));
+        self.stand(Standing::Committed);
+        let ready = reopened.and_then(|()| self.checkpoint());
+        if ready.is_err() {
+            self.stand(Standing::Failed(
+                pause.saturating_mul(2).min(REOPEN_PAUSE_MAX),
+            ));
         }
+        ready
     }
 
-    fn check_standing(&self) -> Result<(), StoreError> {
+    fn begin(&mut self) -> Result<WriteTransaction, StoreError> {
         if matches!(self.standing, Standing::Failed(_)) {
-            return Err(Failure::from(redb::Error::PreviousIo).explain(self.engine.name()));
+            return Err(has_failed(&self.engine));
         }
-        Ok(())
+        self.engine
+            .begin_write()
+            .map_err(|failure| self.failed(failure))
     }
 
     /// Explains a failure after which nothing was written, and remembers it if it lasts.
     fn failed(&mut self, failure: Failure) -> StoreError {
         if failure.is_lasting() {
-            self.standing = Standing::Failed(REOPEN_PAUSE_MIN);
+            self.stand(Standing::Failed(REOPEN_PAUSE_MIN));
         }
         failure.explain(self.engine.name())
+    }
+
+    fn stand(&mut self, standing: Standing) {
+        self.standing = standing;
+        self.has_failed
+            .store(matches!(standing, Standing::Failed(_)), Ordering::SeqCst);
     }
 }

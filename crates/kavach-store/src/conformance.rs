@@ -45,6 +45,7 @@ mod follower;
 mod harness;
 mod model;
 mod photo;
+mod questions;
 mod races;
 mod random;
 mod reads;
@@ -60,7 +61,9 @@ pub use harness::{Harness, Killed, commit_until_killed};
 
 /// One check of the kit.
 #[derive(Clone, Copy)]
-pub struct Check(for<'a> fn(&'a mut dyn Harness) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>);
+pub struct Check(for<'a> fn(&'a mut dyn Harness) -> Running<'a>);
+
+type Running<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 impl Check {
     /// Runs the check.
@@ -89,8 +92,11 @@ pub fn run<H: Harness>(name: &str, make: impl Future<Output = H>) {
     let check = CHECKS.iter().find(|(known, _)| *known == name);
     let (_, check) = check.unwrap_or_else(|| panic!("the kit has no check called `{name}`"));
     // Several workers, so that races are real.
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let mut harness = make.await;
         check.run(&mut harness).await;
@@ -162,8 +168,8 @@ macro_rules! conformance_tests {
             feed::the_feed_reaches_back_far_enough,
             trail::events_come_in_order_of_time_log_and_index,
             trail::pages_of_events_join_up,
-            trail::each_part_of_a_query_filters,
-            trail::a_time_range_is_half_open,
+            questions::each_part_of_a_query_filters,
+            questions::a_time_range_is_half_open,
             trail::an_event_is_found_at_once,
             trail::an_event_comes_back_byte_for_byte,
             trail::a_second_event_at_the_same_place_is_refused,

@@ -195,7 +195,11 @@ impl Faults {
                     At::Each => true,
                 }
         };
-        script.rules.iter().find(strikes).map(|(_, _, fault)| fault.clone())
+        script
+            .rules
+            .iter()
+            .find(strikes)
+            .map(|(_, _, fault)| fault.clone())
     }
 
     // Nothing panics while the lock is held.
@@ -220,14 +224,24 @@ impl Gate {
     /// A gate that is shut.
     #[must_use]
     pub fn new() -> Self {
-        let state = GateState { arrived: watch::Sender::new(0), permits: Semaphore::new(0) };
-        Self { state: Arc::new(state) }
+        let state = GateState {
+            arrived: watch::Sender::new(0),
+            permits: Semaphore::new(0),
+        };
+        Self {
+            state: Arc::new(state),
+        }
     }
 
     /// Waits until `count` calls have arrived in all, those that have gone on included.
     pub async fn arrived(&self, count: u64) {
         // An error means that the sender is gone, and `self` holds it.
-        let _ = self.state.arrived.subscribe().wait_for(|arrived| *arrived >= count).await;
+        let _ = self
+            .state
+            .arrived
+            .subscribe()
+            .wait_for(|arrived| *arrived >= count)
+            .await;
     }
 
     /// Lets one call go: the one that has waited longest, or else the next to arrive.
@@ -256,7 +270,9 @@ impl Default for Gate {
 
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("arrived", &*self.state.arrived.borrow()).finish_non_exhaustive()
+        f.debug_struct("Gate")
+            .field("arrived", &*self.state.arrived.borrow())
+            .finish_non_exhaustive()
     }
 }
 
@@ -272,7 +288,8 @@ impl<S: Store + ?Sized> Store for FaultyStore<S> {
         range: (Bound<Vec<u8>>, Bound<Vec<u8>>),
         limit: usize,
     ) -> Result<ScanPage, StoreError> {
-        self.strike(Call::Scan, self.inner.scan(space, range, limit)).await
+        self.strike(Call::Scan, self.inner.scan(space, range, limit))
+            .await
     }
 
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
@@ -280,7 +297,8 @@ impl<S: Store + ?Sized> Store for FaultyStore<S> {
     }
 
     async fn changes(&self, after: Revision, limit: usize) -> Result<ChangesPage, StoreError> {
-        self.strike(Call::Changes, self.inner.changes(after, limit)).await
+        self.strike(Call::Changes, self.inner.changes(after, limit))
+            .await
     }
 
     async fn audit_scan(
@@ -289,11 +307,13 @@ impl<S: Store + ?Sized> Store for FaultyStore<S> {
         after: Option<&AuditCursor>,
         limit: usize,
     ) -> Result<AuditPage, StoreError> {
-        self.strike(Call::AuditScan, self.inner.audit_scan(query, after, limit)).await
+        self.strike(Call::AuditScan, self.inner.audit_scan(query, after, limit))
+            .await
     }
 
     async fn migrate(&self, migration: Migration) -> Result<SchemaState, StoreError> {
-        self.strike(Call::Migrate, self.inner.migrate(migration)).await
+        self.strike(Call::Migrate, self.inner.migrate(migration))
+            .await
     }
 
     async fn health(&self) -> Result<Health, StoreError> {

@@ -35,6 +35,8 @@ mod batch;
 mod error;
 #[cfg(feature = "kit")]
 mod faulty;
+#[doc(hidden)]
+pub mod fuzz;
 mod key;
 pub mod limits;
 mod memory;

@@ -8,14 +8,15 @@ pub const KEY_BYTES_MAX: usize = 512;
 pub const SPACE_NAME_BYTES_MAX: usize = 32;
 /// Bytes in one record. The largest that we write is a tile of a log, well under 1 MiB.
 pub const RECORD_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Expectations, puts, deletes and events in one batch: sixteen times what a committer merges.
-pub const BATCH_PARTS_MAX: usize = 16 * 1024;
+/// Expectations, puts, deletes and events in one batch. A file that declares 10,000 sub-agents at once
+/// has about seven for each.
+pub const BATCH_PARTS_MAX: usize = 128 * 1024;
 /// Bytes of keys, records and events in one batch. A statement of every database takes them.
 pub const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The greatest version, event time and event index: what a signed 64-bit column holds.
 pub const NUMBER_MAX: u64 = i64::MAX as u64;
-/// Changes that the feed of every backend reaches back at least: what a node misses in a minute
-/// without its database, at a rate of graph changes that nobody has seen yet.
+/// Changes that the feed of every backend reaches back at least. A node that lost its database for a
+/// minute catches up without a snapshot, at some 60 graph changes a second.
 pub const FEED_CHANGES_MIN: usize = 4 * 1024;
 /// Records, changes or events in one page, whatever the caller allows. Keeps a page in memory and
 /// a lock short.

@@ -132,7 +132,9 @@ fn decode_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
                 return Err(StoreError::new(StoreErrorKind::SchemaTooNew, words));
             }
             // The version is ours, so the fault is in the rest.
-            serde_json::from_slice::<Opened<T>>(bytes).map(|opened| opened.record).map_err(corrupt)
+            serde_json::from_slice::<Opened<T>>(bytes)
+                .map(|opened| opened.record)
+                .map_err(corrupt)
         }
     }
 }

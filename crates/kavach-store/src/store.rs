@@ -13,7 +13,8 @@ use crate::key::{Key, Space};
 /// Where records and audit events live.
 ///
 /// Every method may be called from many tasks at once. Dropping a returned future leaves the
-/// operation done or not done, never half, and never harms a later one. Records are the caller's
+/// operation done or not done, never half, and never harms a later one; a commit that was under way
+/// may still land after its future is gone. Records are the caller's
 /// bytes: a store keeps them and compares keys byte for byte, and never looks inside.
 ///
 /// Every answer reflects at least what was committed, through any handle, before the call was made.

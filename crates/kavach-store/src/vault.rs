@@ -42,11 +42,11 @@ pub enum VaultError {
     /// The text is hex of another length: this many digits.
     #[error("this is not a master key: it has {0} hexadecimal digits, write 64")]
     Digits(usize),
-    /// The sealed bytes begin with this version, which this program does not know, or have none.
+    /// The sealed bytes begin with this version, which this program does not know.
     #[error(
-        "the sealed secret is of version {0:?}, which is not known here; use the program that wrote it"
+        "the sealed secret is of version {0}, which is not known here; use the program that wrote it"
     )]
-    UnknownVersion(Option<u8>),
+    UnknownVersion(u8),
     /// Another key, another context, or altered bytes. Which of them does not show: the cipher cannot
     /// tell, and a guesser must not learn it.
     #[error("the sealed secret does not open: wrong master key, wrong place, or altered bytes")]
@@ -125,14 +125,10 @@ impl MasterKey {
     /// # Errors
     /// `UnknownVersion`, and `DoesNotOpen` for everything else.
     pub fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        let rest = match sealed.split_first() {
-            Some((&VERSION, rest)) => rest,
-            other => {
-                return Err(VaultError::UnknownVersion(
-                    other.map(|(version, _)| *version),
-                ));
-            }
-        };
+        let (&version, rest) = sealed.split_first().ok_or(VaultError::DoesNotOpen)?;
+        if version != VERSION {
+            return Err(VaultError::UnknownVersion(version));
+        }
         let (nonce, ciphertext) = rest
             .split_first_chunk::<NONCE_BYTES>()
             .ok_or(VaultError::DoesNotOpen)?;

@@ -8,7 +8,7 @@ use kavach_core::{
     TenantId, Timestamp,
 };
 use kavach_store::records::{encode, key_of};
-use kavach_store::{Expect, StoreError, Version};
+use kavach_store::{Expect, Key, StoreError, Version};
 
 use crate::authorize::hop_of;
 use crate::committer::{Failure, Work};
@@ -95,8 +95,21 @@ impl Kavach {
         kind: EventKind,
         plan: impl Fn(&Graph, Timestamp) -> Planned,
     ) -> Result<Done, ChangeError> {
+        self.change_deleting(kind, &[], plan).await
+    }
+
+    /// The same, and with the change deletes records that are no part of the graph.
+    pub(crate) async fn change_deleting(
+        &self,
+        kind: EventKind,
+        also: &[Key],
+        plan: impl Fn(&Graph, Timestamp) -> Planned,
+    ) -> Result<Done, ChangeError> {
         for _ in 0..CHANGE_TRIES_MAX {
-            let (refused, work, audit_id) = self.work_out(kind, &plan)?;
+            let (refused, mut work, audit_id) = self.work_out(kind, &plan)?;
+            if refused.is_none() {
+                work.deletes.extend_from_slice(also);
+            }
             match (self.node.commit(work).await?, refused) {
                 (Ok(_), Some(refusal)) => return Err(refusal.into()),
                 (Ok(committed), None) => {

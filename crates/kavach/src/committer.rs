@@ -12,7 +12,7 @@ use kavach_store::{Batch, Committed, Expect, Key, Space, Store, StoreError, Stor
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::FailedCommit;
-use crate::limits::{BATCH_EVENTS_MAX, GATHER_ROUNDS_MAX, HEAD_CONFLICTS_MAX};
+use crate::limits::{BATCH_EVENTS_MAX, BATCH_KEYS_MAX, GATHER_ROUNDS_MAX, HEAD_CONFLICTS_MAX};
 use crate::view::View;
 
 /// Where the heads of audit logs lie.
@@ -102,17 +102,32 @@ impl Committer {
         }
     }
 
-    async fn commit(&mut self, mut parts: Vec<Part>) {
+    async fn commit(&mut self, parts: Vec<Part>) {
+        let mut groups = vec![parts];
+        while let Some(group) = groups.pop() {
+            if let Some([first, second]) = self.commit_together(group).await {
+                groups.extend([second, first]);
+            }
+        }
+    }
+
+    /// Commits parts in one batch. If the store will not have them together, because one of them is wrong
+    /// or all of them are too much, gives them back in two halves, so that nobody fails for another's sake.
+    async fn commit_together(&mut self, mut parts: Vec<Part>) -> Option<[Vec<Part>; 2]> {
         let mut head_conflicts = 0;
         while !parts.is_empty() {
             if self.in_doubt
                 && let Err(error) = self.resolve().await
             {
-                return fail(parts, &Arc::new(error));
+                fail(parts, &Arc::new(error));
+                return None;
             }
             let (batch, owners, head) = self.batch(&mut parts);
             match self.store.commit(batch).await {
-                Ok(committed) => return self.landed(parts, head, committed),
+                Ok(committed) => {
+                    self.landed(parts, head, committed);
+                    return None;
+                }
                 Err(error) => match error.kind() {
                     StoreErrorKind::Conflict(failed) => {
                         let blamed: HashSet<usize> =
@@ -122,19 +137,29 @@ impl Committer {
                             self.in_doubt = true;
                             head_conflicts += 1;
                             if head_conflicts > HEAD_CONFLICTS_MAX {
-                                return fail(parts, &Arc::new(error));
+                                fail(parts, &Arc::new(error));
+                                return None;
                             }
                         }
                         parts = eject(parts, &blamed);
                     }
                     StoreErrorKind::OutcomeUnknown => {
                         self.in_doubt = true;
-                        return fail_or_finish(self, parts, head, error).await;
+                        fail_or_finish(self, parts, head, error).await;
+                        return None;
                     }
-                    _ => return fail(parts, &Arc::new(error)),
+                    StoreErrorKind::InvalidInput if parts.len() > 1 => {
+                        let second = parts.split_off(parts.len() / 2);
+                        return Some([parts, second]);
+                    }
+                    _ => {
+                        fail(parts, &Arc::new(error));
+                        return None;
+                    }
                 },
             }
         }
+        None
     }
 
     /// One batch of all parts; which part each expectation is of (`None`: the head's); the head after it.
@@ -246,15 +271,19 @@ fn eject(parts: Vec<Part>, blamed: &HashSet<usize>) -> Vec<Part> {
     kept
 }
 
-/// Takes what may share a batch from the front: until one part touches what an earlier one writes.
+/// Takes what may share a batch from the front: until one part touches what an earlier one writes, or the
+/// batch is large enough. A part alone is never too large to be tried.
 fn take_compatible(waiting: &mut VecDeque<Part>) -> Vec<Part> {
     let mut written: HashSet<Key> = HashSet::new();
     let mut together = Vec::new();
+    let mut keys = 0;
     while let Some(part) = waiting.front() {
         let work = &part.work;
         let writes = work.puts.iter().map(|(key, _)| key).chain(&work.deletes);
         let touches = work.expectations.iter().map(|(key, _)| key).chain(writes.clone());
-        if touches.clone().any(|key| written.contains(key)) {
+        keys += touches.clone().count();
+        let large = keys > BATCH_KEYS_MAX && !together.is_empty();
+        if large || touches.clone().any(|key| written.contains(key)) {
             break;
         }
         written.extend(writes.cloned());

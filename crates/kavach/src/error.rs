@@ -20,6 +20,9 @@ pub enum OpenError {
     /// A stored audit head is not one.
     #[error("the head of the audit log is damaged: {0}; restore a backup")]
     Head(String),
+    /// The keys in the store are sealed under another master key.
+    #[error("the keys in the store do not open with this master key; use the one they were sealed with")]
+    WrongMasterKey,
     /// No randomness.
     #[error(transparent)]
     Random(#[from] NoRandomness),

@@ -3,6 +3,9 @@
 /// Parts that one commit merges, and so about as many events. Past that, a commit lasts too long for
 /// those who wait.
 pub(crate) const BATCH_EVENTS_MAX: usize = 1_000;
+/// Keys that the parts of one commit touch together, unless it is one part alone. Well within what a
+/// store takes in one batch (`kavach_store::limits`), in number and in bytes.
+pub(crate) const BATCH_KEYS_MAX: usize = 8 * 1024;
 /// Parts that may wait for the committer: one second's worth on a slow disk. Past that, decisions are
 /// denied rather than delayed.
 pub(crate) const QUEUE_MAX: usize = 16_384;
@@ -19,5 +22,9 @@ pub(crate) const CHANGE_TRIES_MAX: usize = 64;
 pub(crate) const CONTEXT_TEXT_BYTES_MAX: usize = 512;
 /// Bytes of arguments that are hashed. Tool calls with more carry files, which belong elsewhere.
 pub(crate) const ARGUMENTS_BYTES_MAX: usize = 1024 * 1024;
+/// Arrays and objects within each other in arguments: what a parser of JSON reads by default.
+pub(crate) const ARGUMENTS_DEPTH_MAX: usize = 128;
+/// The greatest integer in arguments: all up to it are told apart as doubles (RFC 7493 section 2.2).
+pub(crate) const ARGUMENTS_INTEGER_MAX: u64 = (1 << 53) - 1;
 /// How often the committer takes the head anew because somebody else wrote to its log, which nobody may.
 pub(crate) const HEAD_CONFLICTS_MAX: u32 = 8;

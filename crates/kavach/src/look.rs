@@ -1,7 +1,7 @@
 //! Looking around without recording it: what an agent may do, and why an answer is what it is.
 
 use kavach_core::{
-    AgentId, BlastRadius, DelegationId, Explanation, LinePermissions, Request, Timestamp,
+    AgentId, BlastRadius, DelegationId, Explanation, Leaf, LinePermissions, Reason, Request, Timestamp,
 };
 
 use crate::error::CannotDecide;
@@ -12,6 +12,12 @@ impl Kavach {
     #[must_use]
     pub fn permissions_of(&self, agent: &AgentId) -> Option<Vec<LinePermissions>> {
         self.node.view.read().graph.permissions_of(self.tenant, *agent, self.now())
+    }
+
+    /// What keeps the line that ends in `leaf` from holding now, whatever is asked; `None` while it holds.
+    #[must_use]
+    pub fn fault_of(&self, leaf: Leaf) -> Option<Reason> {
+        self.node.view.read().graph.fault_of(self.tenant, leaf, self.now())
     }
 
     /// Why a request would be answered as it would, now or at another time. Nothing is recorded.

@@ -13,7 +13,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::committer::{Committer, Failure, LOG_HEADS, Part, Work};
 use crate::error::{FailedCommit, OpenError};
 use crate::limits::QUEUE_MAX;
-use crate::people::People;
+use crate::people::{People, check_master_key};
 use crate::random;
 use crate::view::View;
 
@@ -72,6 +72,9 @@ impl Builder {
         self.store.migrate(Migration::Apply).await?;
         let view = Arc::new(View::load(&*self.store).await?);
         let log = own_log(&*self.store, &*self.clock).await?;
+        if let Some(master) = &self.master_key {
+            check_master_key(&*self.store, master).await?;
+        }
         let key = Key::new(LOG_HEADS, log.as_u128().to_be_bytes());
         let found = self.store.read(std::slice::from_ref(&key)).await?.records.into_iter().flatten().next();
         let head = match &found {

@@ -63,23 +63,37 @@ impl Kavach {
     /// it stopped, as long as the name is still there.
     pub async fn erase_subject(&self, subject: &Subject) -> Result<Done, ChangeError> {
         let tenant = self.tenant;
-        if let Some(id) = self.subject_id(subject) {
-            self.erase_private(id).await?;
+        let person = self.subject_id(subject);
+        let mut key = None;
+        if let Some(person) = person {
+            self.erase_private(person).await?;
+            key = Some(person_record(tenant, person));
         }
-        self.change(EventKind::SubjectErased, |graph, _| {
-            let about = About {
-                owner: graph.subject_id(tenant, subject),
-                ..About::default()
-            };
-            (graph.erase_subject(tenant, subject), about)
-        })
-        .await
+        // Calls may have gone on meanwhile, and have had a key made for them. From here on, nothing is
+        // sealed for this person any more: see INVARIANT (erased for good).
+        let done = self
+            .change_deleting(EventKind::SubjectErased, key.as_slice(), |graph, _| {
+                let about = About {
+                    owner: graph.subject_id(tenant, subject),
+                    ..About::default()
+                };
+                (graph.erase_subject(tenant, subject), about)
+            })
+            .await?;
+        if let Some(person) = person
+            && let Err(error) = self.erase_private(person).await
+        {
+            tracing::warn!(%error, "sealed fields of an erased person are left; nobody can open them");
+        }
+        Ok(done)
     }
 
     /// The key first, so that nothing can be read any more, then what it sealed, page by page.
     async fn erase_private(&self, person: kavach_core::SubjectId) -> Result<(), ChangeError> {
         self.node.people.forget(self.tenant, person);
         self.delete(vec![person_record(self.tenant, person)]).await?;
+        // Somebody may have read it just before.
+        self.node.people.forget(self.tenant, person);
         let prefix = private_prefix(self.tenant, person);
         loop {
             let range = (Bound::Included(prefix.clone()), Bound::Unbounded);

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kavach_audit::{Event, PersonKey, Private, PrivateFields, TenantKey};
-use kavach_core::{SubjectId, TenantId};
-use kavach_store::{Expect, Key, MasterKey, Space};
+use kavach_core::{RecordKey, SubjectId, TenantId};
+use kavach_store::records::key_of;
+use kavach_store::{Batch, Expect, Key, MasterKey, Space, Store, StoreErrorKind, Version};
 
 use crate::committer::{Failure, Work};
-use crate::error::CannotDecide;
+use crate::error::{CannotDecide, OpenError};
 use crate::node::Node;
 use crate::random;
 
@@ -18,6 +19,8 @@ const PERSON_KEYS: Space = Space::quiet("person_key");
 pub(crate) const PRIVATE_FIELDS: Space = Space::quiet("private_field");
 /// The keys that arguments are hashed under; wrapped where there is a master key.
 const TENANT_KEYS: Space = Space::quiet("tenant_key");
+/// Something known, sealed under the master key: tells whether a key is the right one.
+const MASTER_KEY_CHECK: Space = Space::quiet("master_key_check");
 
 /// The keys that were used since the node started.
 #[derive(Debug, Default)]
@@ -41,9 +44,32 @@ impl People {
     }
 }
 
+/// Makes sure that the keys in the store are sealed under `master`, before any is made under another one.
+pub(crate) async fn check_master_key(store: &dyn Store, master: &MasterKey) -> Result<(), OpenError> {
+    let (key, context) = (Key::new(MASTER_KEY_CHECK, *b"first"), b"master key check");
+    let found = store.read(std::slice::from_ref(&key)).await?.records.into_iter().flatten().next();
+    if let Some(found) = found {
+        return master.open(context, &found.bytes).map(drop).map_err(|_| OpenError::WrongMasterKey);
+    }
+    let sealed = master.seal(context, b"kavach", random::bytes()?).map_err(|_| OpenError::WrongMasterKey)?;
+    let batch = Batch {
+        expectations: vec![(key.clone(), Expect::Absent)],
+        puts: vec![(key, sealed)],
+        ..Batch::default()
+    };
+    match store.commit(batch).await {
+        // Who may only look makes no keys either.
+        Err(error) if *error.kind() != StoreErrorKind::ReadOnly => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
 impl Node {
     /// Seals `fields` beside `event`, for its owner. Does nothing where there is nothing to seal, nobody
     /// to seal it for, or no master key.
+    ///
+    /// INVARIANT (erased for good): the work expects that the person was not erased meanwhile, so that
+    /// nothing is sealed for them once their name is gone.
     pub(crate) async fn seal_private(
         &self,
         event: &mut Event,
@@ -54,12 +80,25 @@ impl Node {
         let (Some(person), Some(_), false) = (event.owner, &self.people.master, empty) else {
             return Ok(());
         };
+        let Some(named) = self.named(event.tenant, person) else {
+            return Ok(());
+        };
         let key = self.person_key(event.tenant, person).await?;
         let sealed = fields.seal(&key, event.id, random::bytes()?, random::bytes()?);
         let sealed = sealed.map_err(|error| CannotDecide::Arguments(error.to_string()))?;
         event.private = Some(sealed.commitment);
+        work.expectations.push(named);
         work.puts.push((private_key(event.tenant, person, event), sealed.ciphertext));
         Ok(())
+    }
+
+    /// What to expect of the record with a person's name; `None` if they were erased.
+    fn named(&self, tenant: TenantId, person: SubjectId) -> Option<(Key, Expect)> {
+        let state = self.view.read();
+        let subject = state.graph.subject(tenant, person)?;
+        let key = RecordKey::Subject(tenant, subject.clone());
+        let stamp = state.graph.stamp(&key)?;
+        Some((key_of(&key), Expect::Version(Version::from_u64(stamp.0))))
     }
 
     /// What stands beside an event, if it can still be read.

@@ -104,11 +104,14 @@ impl Kavach {
         Ok(count)
     }
 
-    /// What stands beside an event, sealed for its owner.
+    /// What stands beside an event of this tenant, sealed for its owner.
     ///
     /// # Errors
     /// If the store fails, or was written with another master key.
     pub async fn private(&self, event: &Event) -> Result<Private, CannotDecide> {
+        if event.tenant != self.tenant {
+            return Ok(Private::None);
+        }
         self.node.open_private(event).await
     }
 

@@ -3,8 +3,8 @@
 use std::ops::Bound;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use kavach_core::{Graph, GraphError, Record, Stamp};
-use kavach_store::records::{GRAPH_SPACES, decode};
+use kavach_core::{Graph, GraphError, Record, RecordKey, Stamp};
+use kavach_store::records::{GRAPH_SPACES, decode, key_of};
 use kavach_store::{Revision, Store, StoreError, StoreErrorKind};
 
 use crate::error::OpenError;
@@ -104,7 +104,10 @@ impl View {
             }
         }
         records.sort_by_key(|(record, _)| record.rank());
+        let erased = pending.iter().filter(|change| change.record.is_none());
+        let erased: Vec<&[u8]> = erased.map(|change| change.key.as_slice()).collect();
         self.advance(after, |graph| {
+            erase(graph, &erased);
             records.into_iter().try_for_each(|(record, stamp)| graph.apply(record, stamp))
         });
         if self.read().broken {
@@ -113,4 +116,15 @@ impl View {
         }
         Ok(())
     }
+}
+
+/// Takes out the subjects whose records are gone. Only subjects are ever deleted, and their keys do not
+/// tell their names, so each name that is known is looked at.
+fn erase(graph: &mut Graph, keys: &[&[u8]]) {
+    if keys.is_empty() {
+        return;
+    }
+    let names = graph.subjects().map(|(tenant, subject)| RecordKey::Subject(tenant, subject.clone()));
+    let gone: Vec<RecordKey> = names.filter(|key| keys.contains(&key_of(key).bytes())).collect();
+    gone.iter().for_each(|key| graph.erase(key));
 }

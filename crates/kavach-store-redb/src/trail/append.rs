@@ -54,7 +54,8 @@ fn take_places(
     while let Some(((log, index), _)) = places.first() {
         if taken.get((*log, *index))?.is_some() {
             let log = kavach_store::kavach_core::LogId::from_u128(*log);
-            let message = format!("event {index} of `{log}` is there already; read the log's head again");
+            let message =
+                format!("event {index} of `{log}` is there already; read the log's head again");
             return Err(StoreError::new(StoreErrorKind::Conflict(Vec::new()), message).into());
         }
         // One descent for a whole run: mostly, all of them continue one log.
@@ -69,7 +70,9 @@ fn take_places(
         }
         gap.close()?;
         if run == 0 {
-            return Err(Failure::corrupt("the places of events are out of order; restore a backup"));
+            return Err(Failure::corrupt(
+                "the places of events are out of order; restore a backup",
+            ));
         }
         places = places.get(run..).unwrap_or_default();
     }
@@ -100,8 +103,13 @@ fn index_blocks(
         found.sort_unstable();
         let mut end = terms.upper_bound_mut(Bound::<(u64, u32)>::Unbounded)?;
         for events in found.chunk_by(|(term, _), (next, _)| term == next) {
-            let Some((term, _)) = events.first() else { continue };
-            let places: Vec<u8> = events.iter().flat_map(|(_, place)| place.to_be_bytes()).collect();
+            let Some((term, _)) = events.first() else {
+                continue;
+            };
+            let places: Vec<u8> = events
+                .iter()
+                .flat_map(|(_, place)| place.to_be_bytes())
+                .collect();
             end.insert_before((block, term.as_u32()), places.as_slice())?;
         }
         end.close()?;

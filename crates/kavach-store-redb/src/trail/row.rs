@@ -39,7 +39,8 @@ impl<'a> Row<'a> {
             let (time_ns, rest) = stored.split_first_chunk()?;
             let (newest_ns, rest) = rest.split_first_chunk()?;
             let (count, rest) = rest.split_first_chunk()?;
-            let (terms, bytes) = rest.split_at_checked(4 * usize::from(u16::from_be_bytes(*count)))?;
+            let (terms, bytes) =
+                rest.split_at_checked(4 * usize::from(u16::from_be_bytes(*count)))?;
             Some(Row {
                 time_ns: u64::from_be_bytes(*time_ns),
                 newest_ns: u64::from_be_bytes(*newest_ns),
@@ -56,7 +57,9 @@ impl<'a> Row<'a> {
 
     /// Whether the event has all these terms.
     pub(super) fn has_all(&self, wanted: &[Term]) -> bool {
-        wanted.iter().all(|term| self.terms.contains(&term.to_bytes()))
+        wanted
+            .iter()
+            .all(|term| self.terms.contains(&term.to_bytes()))
     }
 
     /// The event itself, which is row `number`.
@@ -64,12 +67,16 @@ impl<'a> Row<'a> {
         SealedEvent::decode(self.bytes).map_err(|error| {
             let message = format!("event {number} of the store cannot be read; restore a backup");
             let kind = kavach_store::StoreErrorKind::Corrupt;
-            kavach_store::StoreError::new(kind, message).because(error).into()
+            kavach_store::StoreError::new(kind, message)
+                .because(error)
+                .into()
         })
     }
 }
 
 /// Row `number` is not what was written there.
 pub(super) fn damaged(number: u64) -> Failure {
-    Failure::corrupt(format!("event {number} of the store is damaged; restore a backup"))
+    Failure::corrupt(format!(
+        "event {number} of the store is damaged; restore a backup"
+    ))
 }

@@ -38,17 +38,28 @@ struct Position {
 
 impl Position {
     fn of(event: &Event) -> Self {
-        Self { time_ns: event.time_ns, log: event.log.as_u128(), index: event.index }
+        Self {
+            time_ns: event.time_ns,
+            log: event.log.as_u128(),
+            index: event.index,
+        }
     }
 
     /// Before every event of this time.
     fn start_of(time_ns: u64) -> Self {
-        Self { time_ns, log: 0, index: 0 }
+        Self {
+            time_ns,
+            log: 0,
+            index: 0,
+        }
     }
 
     /// Behind this one. By `Batch::check`, an index is no greater than 2^63.
     fn after(self) -> Self {
-        Self { index: self.index.saturating_add(1), ..self }
+        Self {
+            index: self.index.saturating_add(1),
+            ..self
+        }
     }
 
     /// The cursor of a page that begins here, in the store with this id.
@@ -84,9 +95,16 @@ impl Scan {
         let since = Position::start_of(query.since_ns.unwrap_or(0));
         let from = match after {
             None => since,
-            Some(cursor) => Position::parse(cursor, store).ok_or_else(foreign_cursor)?.max(since),
+            Some(cursor) => Position::parse(cursor, store)
+                .ok_or_else(foreign_cursor)?
+                .max(since),
         };
-        Ok(Self { query: query.clone(), from, size, steps_max: SCAN_STEPS_MAX })
+        Ok(Self {
+            query: query.clone(),
+            from,
+            size,
+            steps_max: SCAN_STEPS_MAX,
+        })
     }
 
     /// The same, with a page that ends after fewer steps.
@@ -96,9 +114,16 @@ impl Scan {
     }
 
     /// [`Store::audit_scan`](kavach_store::Store::audit_scan).
-    pub(crate) fn run(&self, transaction: &ReadTransaction, store: u64) -> Result<AuditPage, Failure> {
+    pub(crate) fn run(
+        &self,
+        transaction: &ReadTransaction,
+        store: u64,
+    ) -> Result<AuditPage, Failure> {
         let lag_ns = State::read(transaction)?.lag_ns;
-        let rows = Rows { table: transaction.open_table(ROWS)?, lag_ns };
+        let rows = Rows {
+            table: transaction.open_table(ROWS)?,
+            lag_ns,
+        };
         let rows_len = rows.table.len()?;
         let start = rows.first_reaching(self.from.time_ns, rows_len)?;
         let end = match self.query.until_ns {
@@ -117,7 +142,10 @@ impl Scan {
             indexed: rows_len - rows_len % BLOCK_EVENTS,
             block: Vec::new(),
         };
-        let mut page = Page { events: BTreeMap::new(), more: false };
+        let mut page = Page {
+            events: BTreeMap::new(),
+            more: false,
+        };
         let next = self.sweep(&rows, &mut candidates, &mut page)?;
         Ok(AuditPage {
             events: page.events.into_values().collect(),
@@ -285,8 +313,14 @@ impl Candidates {
             let block = self.next / BLOCK_EVENTS;
             let start = block * BLOCK_EVENTS;
             let wanted = self.next..self.end;
-            let numbers = self.places(block)?.into_iter().map(|place| start + u64::from(place));
-            self.block = numbers.filter(|number| wanted.contains(number)).rev().collect();
+            let numbers = self
+                .places(block)?
+                .into_iter()
+                .map(|place| start + u64::from(place));
+            self.block = numbers
+                .filter(|number| wanted.contains(number))
+                .rev()
+                .collect();
             self.next = start + BLOCK_EVENTS;
             if self.block.is_empty() {
                 return Ok(Step::Skipped);
@@ -319,6 +353,10 @@ impl Candidates {
                 Some(common) => common.retain(|place| places.binary_search(place).is_ok()),
             }
         }
-        Ok(common.unwrap_or_default().into_iter().map(u16::from_be_bytes).collect())
+        Ok(common
+            .unwrap_or_default()
+            .into_iter()
+            .map(u16::from_be_bytes)
+            .collect())
     }
 }

@@ -28,7 +28,12 @@ impl Term {
     /// FNV-1a (32 bits), because it must be the same in every version that reads the file.
     fn of(what: What, value: &[u8]) -> Self {
         let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-        Self(value.iter().copied().fold(step(0x811c_9dc5, what.tag()), step))
+        Self(
+            value
+                .iter()
+                .copied()
+                .fold(step(0x811c_9dc5, what.tag()), step),
+        )
     }
 
     fn of_id(what: What, id: u128) -> Self {
@@ -97,14 +102,29 @@ pub(crate) fn of_event(event: &Event) -> Vec<Term> {
 pub(crate) fn of_query(query: &Query) -> Vec<Term> {
     let text = |what, text: &str| Term::of(what, text.as_bytes());
     let terms = [
-        query.agent.map(|agent| Term::of_id(What::Agent, agent.as_u128())),
-        query.under.map(|agent| Term::of_id(What::Under, agent.as_u128())),
-        query.resource.as_ref().and_then(beginning).map(|exact| text(What::Resource, &exact)),
-        query.owner.map(|owner| Term::of_id(What::Owner, owner.as_u128())),
+        query
+            .agent
+            .map(|agent| Term::of_id(What::Agent, agent.as_u128())),
+        query
+            .under
+            .map(|agent| Term::of_id(What::Under, agent.as_u128())),
+        query
+            .resource
+            .as_ref()
+            .and_then(beginning)
+            .map(|exact| text(What::Resource, &exact)),
+        query
+            .owner
+            .map(|owner| Term::of_id(What::Owner, owner.as_u128())),
         query.reason.map(|reason| text(What::Reason, reason.code())),
-        query.action.as_ref().map(|action| text(What::Action, action.as_str())),
+        query
+            .action
+            .as_ref()
+            .map(|action| text(What::Action, action.as_str())),
         query.kind.map(|kind| text(What::Kind, kind.code())),
-        query.outcome.map(|outcome| text(What::Outcome, outcome.code())),
+        query
+            .outcome
+            .map(|outcome| text(What::Outcome, outcome.code())),
         Some(Term::of_id(What::Tenant, query.tenant.as_u128())),
     ];
     terms.into_iter().flatten().collect()
@@ -113,8 +133,12 @@ pub(crate) fn of_query(query: &Query) -> Vec<Term> {
 /// `a`, `a:b` and `a:b:c` for `a:b:c:d`.
 fn beginnings(resource: &Resource) -> impl Iterator<Item = &str> {
     let text = resource.as_str();
-    let ends = text.match_indices(':').map(|(end, _)| end).chain([text.len()]);
-    ends.take(RESOURCE_SEGMENTS_INDEXED).filter_map(|end| text.get(..end))
+    let ends = text
+        .match_indices(':')
+        .map(|(end, _)| end)
+        .chain([text.len()]);
+    ends.take(RESOURCE_SEGMENTS_INDEXED)
+        .filter_map(|end| text.get(..end))
 }
 
 /// The longest of the [`beginnings`] that all resources in `pattern` share.

@@ -62,6 +62,9 @@ impl Harness for OnDisk {
         let loss = dice.pick(&Loss::EACH);
         self.disk.lose(loss, &mut dice);
         drop(store);
-        Killed { acknowledged, store: self.open() }
+        Killed {
+            acknowledged,
+            store: self.open(),
+        }
     }
 }

@@ -13,7 +13,7 @@ const SECTOR_BYTES: usize = 512;
 
 /// A disk with one file on it. A clone is the same disk.
 #[derive(Clone, Debug, Default)]
-pub struct Disk(Arc<Mutex<State>>);
+pub(crate) struct Disk(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -38,7 +38,7 @@ enum Change {
 
 /// What strikes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The power is cut: nothing works any more.
     PowerCut,
     /// Nothing can be written until the fault is lifted.
@@ -49,7 +49,7 @@ pub enum Fault {
 
 /// What a power cut leaves of what was not synced.
 #[derive(Clone, Copy, Debug)]
-pub enum Loss {
+pub(crate) enum Loss {
     /// Nothing.
     All,
     /// All of it.
@@ -63,7 +63,7 @@ pub enum Loss {
 }
 
 impl Loss {
-    pub const EACH: [Self; 5] = [Self::All, Self::None, Self::Later, Self::Some, Self::Torn];
+    pub(crate) const EACH: [Self; 5] = [Self::All, Self::None, Self::Later, Self::Some, Self::Torn];
 }
 
 impl Disk {
@@ -72,34 +72,36 @@ impl Disk {
     }
 
     /// The disk for a new opening. Those before it can do nothing any more.
-    pub fn open(&self) -> Opening {
+    pub(crate) fn open(&self) -> Opening {
         let mut state = self.state();
         state.life += 1;
-        Opening { disk: self.clone(), life: state.life }
+        Opening {
+            disk: self.clone(),
+            life: state.life,
+        }
     }
 
     /// Lets `left` writes, resizes and syncs through, and then strikes.
-    pub fn strike_after(&self, left: u64, fault: Fault) {
+    pub(crate) fn strike_after(&self, left: u64, fault: Fault) {
         let mut state = self.state();
         state.left = Some(left);
         state.fault = Some(fault);
     }
 
-    /// Whether the fault has struck.
-    pub fn is_struck(&self) -> bool {
-        let state = self.state();
-        state.left == Some(0) || (state.left.is_none() && state.fault == Some(Fault::Once))
+    /// Strikes with the next operation.
+    pub(crate) fn strike_now(&self, fault: Fault) {
+        self.strike_after(0, fault);
     }
 
     /// Everything works again.
-    pub fn lift(&self) {
+    pub(crate) fn lift(&self) {
         let mut state = self.state();
         state.left = None;
         state.fault = None;
     }
 
     /// Cuts the power and puts it back: what is on the disk now depends on `loss` and the dice.
-    pub fn lose(&self, loss: Loss, dice: &mut Dice) {
+    pub(crate) fn lose(&self, loss: Loss, dice: &mut Dice) {
         let mut state = self.state();
         state.life += 1;
         let changes = std::mem::take(&mut state.unsafe_since);
@@ -145,7 +147,11 @@ impl Change {
         while !rest.is_empty() {
             let len = (SECTOR_BYTES - at % SECTOR_BYTES).min(rest.len());
             if dice.below(2) == 0 {
-                Self::Write { at, bytes: rest[..len].to_vec() }.apply(file);
+                Self::Write {
+                    at,
+                    bytes: rest[..len].to_vec(),
+                }
+                .apply(file);
             }
             at += len;
             rest = &rest[len..];
@@ -155,7 +161,7 @@ impl Change {
 
 /// The disk as one opening of the file sees it.
 #[derive(Debug)]
-pub struct Opening {
+pub(crate) struct Opening {
     disk: Disk,
     life: u64,
 }
@@ -163,13 +169,19 @@ pub struct Opening {
 impl Opening {
     fn living(&self) -> io::Result<MutexGuard<'_, State>> {
         let state = self.disk.state();
-        if state.life == self.life { Ok(state) } else { Err(io::Error::other("the power is off")) }
+        if state.life == self.life {
+            Ok(state)
+        } else {
+            Err(io::Error::other("the power is off"))
+        }
     }
 
     /// Counts an operation that changes something.
     fn changing(&self) -> io::Result<MutexGuard<'_, State>> {
         let mut state = self.living()?;
-        let Some(fault) = state.fault else { return Ok(state) };
+        let Some(fault) = state.fault else {
+            return Ok(state);
+        };
         match &mut state.left {
             Some(0) => {}
             Some(left) => {
@@ -198,7 +210,10 @@ impl StorageBackend for Opening {
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let state = self.living()?;
         let at = offset as usize;
-        let bytes = state.seen.get(at..at + out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let bytes = state
+            .seen
+            .get(at..at + out.len())
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
         out.copy_from_slice(bytes);
         Ok(())
     }
@@ -214,13 +229,18 @@ impl StorageBackend for Opening {
     fn sync_data(&self) -> io::Result<()> {
         let mut state = self.changing()?;
         let changes = std::mem::take(&mut state.unsafe_since);
-        changes.iter().for_each(|change| change.apply(&mut state.safe));
+        changes
+            .iter()
+            .for_each(|change| change.apply(&mut state.safe));
         Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut state = self.changing()?;
-        let change = Change::Write { at: offset as usize, bytes: data.to_vec() };
+        let change = Change::Write {
+            at: offset as usize,
+            bytes: data.to_vec(),
+        };
         change.apply(&mut state.seen);
         state.unsafe_since.push(change);
         Ok(())

@@ -124,7 +124,7 @@ fn sizes_are_bounded() {
         }
     };
     check(&many(BATCH_PARTS_MAX), "fine");
-    check(&many(BATCH_PARTS_MAX + 1), "the batch has 16385 parts");
+    check(&many(BATCH_PARTS_MAX + 1), "the batch has 131073 parts");
 
     let records = BATCH_BYTES_MAX / RECORD_BYTES_MAX;
     let large = |keys: usize| {

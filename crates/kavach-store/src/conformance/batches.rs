@@ -2,8 +2,8 @@
 
 use crate::conformance::dice::Dice;
 use crate::conformance::fixture::{
-    ALL, Compose, GRAPH, OTHER, QUIET, batch, bytes, committed, key, log, numbered, record, refused,
-    scale, scan, sealed,
+    ALL, Compose, GRAPH, OTHER, QUIET, batch, bytes, committed, key, log, numbered, record,
+    refused, scale, scan, sealed,
 };
 use crate::conformance::harness::Harness;
 use crate::conformance::photo::Photo;
@@ -17,7 +17,8 @@ fn conflict(failed: &[usize]) -> StoreErrorKind {
 pub(super) async fn an_expectation_decides(harness: &mut dyn Harness) {
     let store = harness.fresh().await;
     for space in [GRAPH, QUIET] {
-        let (there, nowhere, target) = (key(space, "there"), key(space, "nowhere"), key(space, "to"));
+        let (there, nowhere, target) =
+            (key(space, "there"), key(space, "nowhere"), key(space, "to"));
         let version = committed(&*store, batch().put(&there, "v")).await.version;
         let wrong = committed(&*store, batch().put(&target, "0")).await.version;
 
@@ -32,35 +33,61 @@ pub(super) async fn an_expectation_decides(harness: &mut dyn Harness) {
             assert_eq!(refused, conflict(&[0]));
             assert_eq!(bytes(&*store, &target).await.unwrap(), b"0");
         }
-        for fine in [batch().version(&there, version), batch().absent(&nowhere), batch()] {
+        for fine in [
+            batch().version(&there, version),
+            batch().absent(&nowhere),
+            batch(),
+        ] {
             committed(&*store, fine.put(&target, "1")).await;
             assert_eq!(bytes(&*store, &target).await.unwrap(), b"1");
         }
         // With nothing to write it is a question, and the answer is right.
         committed(&*store, batch().version(&there, version).absent(&nowhere)).await;
-        assert_eq!(refused(&*store, batch().absent(&there)).await, conflict(&[0]));
+        assert_eq!(
+            refused(&*store, batch().absent(&there)).await,
+            conflict(&[0])
+        );
     }
 }
 
 pub(super) async fn an_expectation_is_about_the_state_before(harness: &mut dyn Harness) {
     let store = harness.fresh().await;
     let key = key(QUIET, "k");
-    let created = committed(&*store, batch().absent(&key).put(&key, "1")).await.version;
-    assert_eq!(refused(&*store, batch().absent(&key).put(&key, "2")).await, conflict(&[0]));
-    let updated = committed(&*store, batch().version(&key, created).put(&key, "2")).await.version;
-    assert_eq!(refused(&*store, batch().absent(&key).delete(&key)).await, conflict(&[0]));
+    let created = committed(&*store, batch().absent(&key).put(&key, "1"))
+        .await
+        .version;
+    assert_eq!(
+        refused(&*store, batch().absent(&key).put(&key, "2")).await,
+        conflict(&[0])
+    );
+    let updated = committed(&*store, batch().version(&key, created).put(&key, "2"))
+        .await
+        .version;
+    assert_eq!(
+        refused(&*store, batch().absent(&key).delete(&key)).await,
+        conflict(&[0])
+    );
     committed(&*store, batch().version(&key, updated).delete(&key)).await;
-    assert_eq!(refused(&*store, batch().version(&key, updated).put(&key, "3")).await, conflict(&[0]));
+    assert_eq!(
+        refused(&*store, batch().version(&key, updated).put(&key, "3")).await,
+        conflict(&[0])
+    );
     assert_eq!(record(&*store, &key).await, None);
 }
 
 pub(super) async fn a_conflict_names_every_failed_expectation(harness: &mut dyn Harness) {
     let store = harness.fresh().await;
-    let there: Vec<_> = (0..8).map(|number| numbered(GRAPH, "there", number)).collect();
-    let nowhere: Vec<_> = (0..8).map(|number| numbered(QUIET, "nowhere", number)).collect();
+    let there: Vec<_> = (0..8)
+        .map(|number| numbered(GRAPH, "there", number))
+        .collect();
+    let nowhere: Vec<_> = (0..8)
+        .map(|number| numbered(QUIET, "nowhere", number))
+        .collect();
     let put = there.iter().fold(batch(), |batch, key| batch.put(key, "v"));
     let version = committed(&*store, put).await.version;
-    let stale = committed(&*store, batch().put(&key(OTHER, "k"), "v")).await.version;
+    let stale = committed(&*store, batch().put(&key(OTHER, "k"), "v"))
+        .await
+        .version;
 
     let mut dice = Dice::new(11);
     for _ in 0..scale(40, 2000) {
@@ -94,8 +121,12 @@ pub(super) async fn a_conflict_writes_nothing(harness: &mut dyn Harness) {
     let mut store = harness.fresh().await;
     let (kept, other) = (key(GRAPH, "kept"), key(QUIET, "other"));
     let first = sealed(log(1), 0, 100);
-    let version =
-        committed(&*store, batch().put(&kept, "v").put(&other, "v").event(&first)).await.version;
+    let version = committed(
+        &*store,
+        batch().put(&kept, "v").put(&other, "v").event(&first),
+    )
+    .await
+    .version;
     let before = Photo::of(&*store).await;
     let writes = || {
         batch()
@@ -110,21 +141,41 @@ pub(super) async fn a_conflict_writes_nothing(harness: &mut dyn Harness) {
     let stale = Version::from_u64(version.as_u64() + 1000);
     let cases = [
         (writes().absent(&kept), conflict(&[0])),
-        (writes().version(&kept, version).version(&other, stale), conflict(&[1])),
-        (writes().version(&key(QUIET, "nowhere"), version), conflict(&[0])),
+        (
+            writes().version(&kept, version).version(&other, stale),
+            conflict(&[1]),
+        ),
+        (
+            writes().version(&key(QUIET, "nowhere"), version),
+            conflict(&[0]),
+        ),
         // The event is the only thing in the way, and no expectation is to blame.
-        (writes().version(&kept, version).event(&first), conflict(&[])),
+        (
+            writes().version(&kept, version).event(&first),
+            conflict(&[]),
+        ),
         (writes().absent(&kept).event(&first), conflict(&[0])),
-        (writes().put(&key(QUIET, ""), "v"), StoreErrorKind::InvalidInput),
+        (
+            writes().put(&key(QUIET, ""), "v"),
+            StoreErrorKind::InvalidInput,
+        ),
         (writes().delete(&other), StoreErrorKind::InvalidInput),
     ];
     for (batch, want) in cases {
         assert_eq!(refused(&*store, batch).await, want);
-        assert_eq!(Photo::of(&*store).await, before, "a batch that ended in {want:?} wrote");
+        assert_eq!(
+            Photo::of(&*store).await,
+            before,
+            "a batch that ended in {want:?} wrote"
+        );
     }
     drop(store);
     store = harness.reopen().await;
-    assert_eq!(Photo::of(&*store).await, before, "a refused batch shows after reopening");
+    assert_eq!(
+        Photo::of(&*store).await,
+        before,
+        "a refused batch shows after reopening"
+    );
     // And none of it stands in the way of the same batch, once its expectations hold.
     committed(&*store, writes().version(&kept, version)).await;
 }
@@ -146,17 +197,32 @@ pub(super) async fn a_batch_that_is_not_in_order_is_refused(harness: &mut dyn Ha
         ("a long key deleted", batch().delete(&long)),
         ("a long key expected", batch().absent(&long)),
         ("a key put twice", batch().put(&good, "1").put(&good, "1")),
-        ("a key put and deleted", batch().put(&good, "1").delete(&good)),
+        (
+            "a key put and deleted",
+            batch().put(&good, "1").delete(&good),
+        ),
         ("a key deleted twice", batch().delete(&good).delete(&good)),
         ("an event twice", batch().event(&event).event(&again)),
-        ("an event past the last index", batch().event(&sealed(log(1), NUMBER_MAX + 1, 100))),
-        ("a space without a name", batch().put(&key(Space::quiet(""), "k"), "v")),
-        ("a record too large", batch().put(&other, vec![0; RECORD_BYTES_MAX + 1])),
+        (
+            "an event past the last index",
+            batch().event(&sealed(log(1), NUMBER_MAX + 1, 100)),
+        ),
+        (
+            "a space without a name",
+            batch().put(&key(Space::quiet(""), "k"), "v"),
+        ),
+        (
+            "a record too large",
+            batch().put(&other, vec![0; RECORD_BYTES_MAX + 1]),
+        ),
     ];
     for (what, case) in cases {
         // An expectation that fails does not hide it.
         let extra = key(OTHER, "extra");
-        for case in [case.clone().put(&extra, "v"), case.put(&extra, "v").absent(&good)] {
+        for case in [
+            case.clone().put(&extra, "v"),
+            case.put(&extra, "v").absent(&good),
+        ] {
             let found = refused(&*store, case).await;
             assert_eq!(found, StoreErrorKind::InvalidInput, "{what}");
         }
@@ -191,14 +257,20 @@ pub(super) async fn every_byte_may_stand_in_keys_and_records(harness: &mut dyn H
     let mut values: Vec<Vec<u8>> = (0..=255).map(|byte| vec![byte]).collect();
     values.extend((0..=255).map(|byte| vec![byte; 2]));
     values.extend([b"\0".to_vec(), b"\xff".to_vec()].map(|edge| edge.repeat(KEY_BYTES_MAX)));
-    values.push((0..KEY_BYTES_MAX).map(|place| (place % 256) as u8).collect());
+    values.push(
+        (0..KEY_BYTES_MAX)
+            .map(|place| (place % 256) as u8)
+            .collect(),
+    );
     // Cut after a NUL, all of these would be one.
     values.extend([b"nul\0a", b"nul\0b", b"nul\0\0"].map(|text| text.to_vec()));
     for chunk in values.chunks(64) {
         let mut all = batch();
         for value in chunk {
             // A record may also be empty, which is not the same as absent.
-            all = all.put(&key(GRAPH, value), value).put(&key(QUIET, value), "");
+            all = all
+                .put(&key(GRAPH, value), value)
+                .put(&key(QUIET, value), "");
         }
         committed(&*store, all).await;
     }
@@ -208,10 +280,21 @@ pub(super) async fn every_byte_may_stand_in_keys_and_records(harness: &mut dyn H
             store = harness.reopen().await;
         }
         for value in &values {
-            let snapshot = store.read(&[key(GRAPH, value), key(QUIET, value)]).await.unwrap();
-            let found: Vec<_> =
-                snapshot.records.into_iter().map(|found| found.map(|found| found.bytes)).collect();
-            assert_eq!(found, [Some(value.clone()), Some(Vec::new())], "{}", value.escape_ascii());
+            let snapshot = store
+                .read(&[key(GRAPH, value), key(QUIET, value)])
+                .await
+                .unwrap();
+            let found: Vec<_> = snapshot
+                .records
+                .into_iter()
+                .map(|found| found.map(|found| found.bytes))
+                .collect();
+            assert_eq!(
+                found,
+                [Some(value.clone()), Some(Vec::new())],
+                "{}",
+                value.escape_ascii()
+            );
         }
         let count = values.len();
         let distinct: std::collections::HashSet<_> = values.iter().collect();

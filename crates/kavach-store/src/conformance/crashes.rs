@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use kavach_audit::Query;
 
 use crate::conformance::fixture::{
-    ALL, Compose, GRAPH, OTHER, QUIET, batch, changes, committed, events, key, log, numbered, scale,
-    scan, sealed,
+    ALL, Compose, GRAPH, OTHER, QUIET, batch, changes, committed, events, key, log, numbered,
+    scale, scan, sealed,
 };
 use crate::conformance::harness::Harness;
 use crate::conformance::photo::Photo;
@@ -29,7 +29,11 @@ pub(super) async fn what_was_acknowledged_survives_reopening(harness: &mut dyn H
         let before = Photo::of(&*store).await;
         drop(store);
         store = harness.reopen().await;
-        assert_eq!(Photo::of(&*store).await, before, "the store is not what it was");
+        assert_eq!(
+            Photo::of(&*store).await,
+            before,
+            "the store is not what it was"
+        );
     }
 }
 
@@ -48,6 +52,9 @@ fn doomed(number: usize) -> Batch {
 
 const DOOMED: usize = 3;
 
+/// The records that a doomed batch touches.
+type Touched<'a> = [Option<&'a [u8]>; 5];
+
 /// Whether the batch landed; it panics if only a part did.
 async fn landed(store: &dyn Store, number: usize) -> bool {
     let keys: [Key; 5] = [
@@ -58,22 +65,41 @@ async fn landed(store: &dyn Store, number: usize) -> bool {
         numbered(QUIET, "old", number),
     ];
     let records = store.read(&keys).await.unwrap().records;
-    let found: Vec<Option<&[u8]>> =
-        records.iter().map(|found| found.as_ref().map(|found| &found.bytes[..])).collect();
+    let found: Vec<Option<&[u8]>> = records
+        .iter()
+        .map(|found| found.as_ref().map(|found| &found.bytes[..]))
+        .collect();
     let new = "v".repeat(5000);
-    let (before, after): ([Option<&[u8]>; 5], [Option<&[u8]>; 5]) = (
+    let (before, after): (Touched<'_>, Touched<'_>) = (
         [None, Some(b"old"), None, None, Some(b"old")],
-        [Some(&new.as_bytes()[..100]), Some(b"new"), Some(b"v"), Some(new.as_bytes()), None],
+        [
+            Some(&new.as_bytes()[..100]),
+            Some(b"new"),
+            Some(b"v"),
+            Some(new.as_bytes()),
+            None,
+        ],
     );
     let recorded = events(store, &Query::default(), 100).await;
     let wanted = doomed(number).events;
-    let recorded: Vec<bool> = wanted.iter().map(|event| recorded.contains(event)).collect();
+    let recorded: Vec<bool> = wanted
+        .iter()
+        .map(|event| recorded.contains(event))
+        .collect();
     if found == after {
-        assert_eq!(recorded, [true, true], "records survived without their events");
+        assert_eq!(
+            recorded,
+            [true, true],
+            "records survived without their events"
+        );
         return true;
     }
     assert_eq!(found, before, "half of batch {number} survived");
-    assert_eq!(recorded, [false, false], "events survived without their records");
+    assert_eq!(
+        recorded,
+        [false, false],
+        "events survived without their records"
+    );
     false
 }
 
@@ -91,7 +117,9 @@ pub(super) async fn a_crash_halves_nothing_and_loses_nothing_acknowledged(
         let old = committed(&*store, old).await;
         drop(store);
 
-        let killed = harness.kill_mid_commit((0..DOOMED).map(doomed).collect(), moment).await;
+        let killed = harness
+            .kill_mid_commit((0..DOOMED).map(doomed).collect(), moment)
+            .await;
         let mut store = killed.store;
         for reopened in [false, true] {
             if reopened {
@@ -102,7 +130,10 @@ pub(super) async fn a_crash_halves_nothing_and_loses_nothing_acknowledged(
             for number in 0..DOOMED {
                 let landed = landed(&*store, number).await;
                 let acknowledged = number < killed.acknowledged;
-                assert!(landed || !acknowledged, "batch {number} was acknowledged and is gone");
+                assert!(
+                    landed || !acknowledged,
+                    "batch {number} was acknowledged and is gone"
+                );
                 survived += u64::from(landed);
             }
             check_history(&*store, old.revision, survived).await;
@@ -110,13 +141,24 @@ pub(super) async fn a_crash_halves_nothing_and_loses_nothing_acknowledged(
         // Life goes on, with a version that nobody has.
         let mut versions = HashSet::from([old.version]);
         for space in [GRAPH, OTHER, QUIET] {
-            versions.extend(scan(&*store, space, ALL, 100).await.iter().map(|(_, found)| found.version));
+            versions.extend(
+                scan(&*store, space, ALL, 100)
+                    .await
+                    .iter()
+                    .map(|(_, found)| found.version),
+            );
         }
         let later = committed(&*store, batch().put(&key(GRAPH, "later"), "v")).await;
-        assert!(!versions.contains(&later.version), "a version was used again after a crash");
+        assert!(
+            !versions.contains(&later.version),
+            "a version was used again after a crash"
+        );
 
         if killed.acknowledged == DOOMED {
-            assert!(unacknowledged, "the harness kills nothing: moment {moment} is the first it tried");
+            assert!(
+                unacknowledged,
+                "the harness kills nothing: moment {moment} is the first it tried"
+            );
             return;
         }
         unacknowledged = true;
@@ -126,9 +168,18 @@ pub(super) async fn a_crash_halves_nothing_and_loses_nothing_acknowledged(
 /// One revision for each batch that survived, each with its three changes.
 async fn check_history(store: &dyn Store, base: Revision, survived: u64) {
     let (listed, revision) = changes(store, base, 100).await;
-    assert_eq!(revision.number(), base.number() + survived, "revisions do not fit what survived");
-    let numbers: Vec<u64> = listed.iter().map(|change| change.revision.number()).collect();
-    let want: Vec<u64> = (base.number() + 1..=revision.number()).flat_map(|number| [number; 3]).collect();
+    assert_eq!(
+        revision.number(),
+        base.number() + survived,
+        "revisions do not fit what survived"
+    );
+    let numbers: Vec<u64> = listed
+        .iter()
+        .map(|change| change.revision.number())
+        .collect();
+    let want: Vec<u64> = (base.number() + 1..=revision.number())
+        .flat_map(|number| [number; 3])
+        .collect();
     assert_eq!(numbers, want, "the feed does not fit what survived");
     assert_eq!(store.health().await.unwrap().events, 1 + 2 * survived);
 }

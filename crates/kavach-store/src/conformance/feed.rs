@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::conformance::dice::Dice;
 use crate::conformance::fixture::{
-    Compose, GRAPH, OTHER, QUIET, batch, changes, committed, handle, key, log, numbered, race, refused,
-    scale, sealed,
+    Compose, GRAPH, OTHER, QUIET, batch, changes, committed, handle, key, log, numbered, race,
+    refused, scale, sealed,
 };
 use crate::conformance::follower::Follower;
 use crate::conformance::harness::Harness;
@@ -21,7 +21,12 @@ async fn listed(store: &dyn Store, after: Revision) -> Vec<(u64, String, String,
     let (changes, _) = changes(store, after, 100).await;
     let listed = changes.into_iter().map(|change| {
         let now = change.record.map(|record| text(record.bytes));
-        (change.revision.number(), change.space, text(change.key), now)
+        (
+            change.revision.number(),
+            change.space,
+            text(change.key),
+            now,
+        )
     });
     listed.collect()
 }
@@ -37,8 +42,18 @@ pub(super) async fn the_feed_lists_each_commit_once_in_order(harness: &mut dyn H
         batch().delete(&key(GRAPH, "nowhere")),
         batch().put(&a, "4").delete(&b),
     ] {
-        refused(&*store, batch.clone().version(&key(QUIET, "x"), crate::Version::from_u64(1))).await;
-        committed(&*store, crate::Batch::default().put(&key(QUIET, "q"), "between")).await;
+        refused(
+            &*store,
+            batch
+                .clone()
+                .version(&key(QUIET, "x"), crate::Version::from_u64(1)),
+        )
+        .await;
+        committed(
+            &*store,
+            crate::Batch::default().put(&key(QUIET, "q"), "between"),
+        )
+        .await;
         revisions.push(committed(&*store, batch).await.revision);
     }
     let want = [
@@ -51,9 +66,20 @@ pub(super) async fn the_feed_lists_each_commit_once_in_order(harness: &mut dyn H
         (4, "kit_graph", "a", Some("4")),
         (4, "kit_graph", "b", None),
     ]
-    .map(|(number, space, key, now)| (number, space.to_owned(), key.to_owned(), now.map(str::to_owned)));
+    .map(|(number, space, key, now)| {
+        (
+            number,
+            space.to_owned(),
+            key.to_owned(),
+            now.map(str::to_owned),
+        )
+    });
     for after in revisions {
-        let want: Vec<_> = want.iter().filter(|change| change.0 > after.number()).cloned().collect();
+        let want: Vec<_> = want
+            .iter()
+            .filter(|change| change.0 > after.number())
+            .cloned()
+            .collect();
         assert_eq!(listed(&*store, after).await, want, "after {after:?}");
     }
 }
@@ -68,20 +94,33 @@ pub(super) async fn the_feed_shows_values_as_they_are_now(harness: &mut dyn Harn
     let page = store.changes(Revision::ZERO, 10).await.unwrap();
     for change in &page.changes {
         let record = change.record.as_ref().unwrap();
-        assert_eq!((&record.bytes[..], record.version), (&b"new"[..], new.version));
+        assert_eq!(
+            (&record.bytes[..], record.version),
+            (&b"new"[..], new.version)
+        );
     }
     committed(&*store, batch().delete(&key)).await;
     let page = store.changes(Revision::ZERO, 10).await.unwrap();
     assert_eq!(page.changes.len(), 3);
-    assert!(page.changes.iter().all(|change| change.record.is_none()), "a deleted value shows");
+    assert!(
+        page.changes.iter().all(|change| change.record.is_none()),
+        "a deleted value shows"
+    );
 }
 
 pub(super) async fn pages_of_the_feed_hold_whole_commits(harness: &mut dyn Harness) {
     let store = harness.fresh().await;
     for (number, size) in [1, 5, 2, 2, 9, 1, 1, 1, 3].into_iter().enumerate() {
         let write = |batch: crate::Batch, place: usize| {
-            let space = if place.is_multiple_of(2) { GRAPH } else { OTHER };
-            batch.put(&numbered(space, "k", number * 10 + place), number.to_string())
+            let space = if place.is_multiple_of(2) {
+                GRAPH
+            } else {
+                OTHER
+            };
+            batch.put(
+                &numbered(space, "k", number * 10 + place),
+                number.to_string(),
+            )
         };
         committed(&*store, (0..size).fold(batch(), write)).await;
     }
@@ -93,7 +132,10 @@ pub(super) async fn pages_of_the_feed_hold_whole_commits(harness: &mut dyn Harne
     }
     let page = store.changes(Revision::ZERO, 1000).await.unwrap();
     let nothing = store.changes(page.revision, 1).await.unwrap();
-    assert_eq!((nothing.changes, nothing.revision, nothing.complete), (vec![], page.revision, true));
+    assert_eq!(
+        (nothing.changes, nothing.revision, nothing.complete),
+        (vec![], page.revision, true)
+    );
 }
 
 /// Writers move pairs of records in step; followers with small pages must see every commit once, and
@@ -133,11 +175,18 @@ pub(super) async fn the_feed_has_no_gaps_under_concurrent_writers(harness: &mut 
                 let value = format!("{writer}/{round}");
                 let batch = match dice.below(4) {
                     0 => batch().delete(&left).delete(&right),
-                    1 => batch().put(&left, &value).put(&right, &value).put(&key(QUIET, "q"), &value),
+                    1 => batch()
+                        .put(&left, &value)
+                        .put(&right, &value)
+                        .put(&key(QUIET, "q"), &value),
                     _ => batch().put(&left, &value).put(&right, &value),
                 };
                 acknowledged.push(committed(&*store, batch).await.revision);
-                committed(&*store, crate::Batch::default().put(&key(QUIET, "q"), "between")).await;
+                committed(
+                    &*store,
+                    crate::Batch::default().put(&key(QUIET, "q"), "between"),
+                )
+                .await;
             }
             acknowledged
         }
@@ -145,13 +194,19 @@ pub(super) async fn the_feed_has_no_gaps_under_concurrent_writers(harness: &mut 
     .await;
     done.store(true, Ordering::Release);
 
-    let tags: BTreeMap<u64, Revision> =
-        acknowledged.into_iter().flatten().map(|revision| (revision.number(), revision)).collect();
+    let tags: BTreeMap<u64, Revision> = acknowledged
+        .into_iter()
+        .flatten()
+        .map(|revision| (revision.number(), revision))
+        .collect();
     let want: Vec<Revision> = tags.into_values().collect();
     assert_eq!(want.len(), writers * rounds, "two commits had one revision");
     for follower in followers {
         let follower = follower.await.expect("a follower saw a gap");
-        assert_eq!(follower.seen, want, "the feed lists other revisions than commit answered");
+        assert_eq!(
+            follower.seen, want,
+            "the feed lists other revisions than commit answered"
+        );
         follower.check_state(&*handles[0], &[GRAPH, OTHER]).await;
     }
 }
@@ -162,7 +217,11 @@ fn check_pairs(follower: &Follower) {
             let place = (space.name().to_owned(), format!("pair/{pair}").into_bytes());
             follower.state.get(&place).map(|record| &record.bytes)
         };
-        assert_eq!(side(GRAPH), side(OTHER), "a complete page leaves pair {pair} out of step");
+        assert_eq!(
+            side(GRAPH),
+            side(OTHER),
+            "a complete page leaves pair {pair} out of step"
+        );
     }
 }
 
@@ -174,7 +233,12 @@ pub(super) async fn quiet_records_stay_out_of_the_feed(harness: &mut dyn Harness
     assert_eq!(listed(&*store, Revision::ZERO).await, []);
     committed(&*store, batch().put(&quiet, "w").put(&graph, "v")).await;
     committed(&*store, batch().delete(&quiet)).await;
-    let want = (1, "kit_graph".to_owned(), "k".to_owned(), Some("v".to_owned()));
+    let want = (
+        1,
+        "kit_graph".to_owned(),
+        "k".to_owned(),
+        Some("v".to_owned()),
+    );
     assert_eq!(listed(&*store, Revision::ZERO).await, [want]);
 }
 
@@ -192,7 +256,10 @@ pub(super) async fn a_revision_that_never_was_is_compacted(harness: &mut dyn Har
             store = harness.reopen().await;
         }
         for &revision in &known {
-            let page = store.changes(revision, 10).await.expect("a revision that was is known");
+            let page = store
+                .changes(revision, 10)
+                .await
+                .expect("a revision that was is known");
             assert_eq!(page.changes.len() as u64, 3 - revision.number());
             let tag = revision.tag();
             let strangers = [
@@ -204,11 +271,21 @@ pub(super) async fn a_revision_that_never_was_is_compacted(harness: &mut dyn Har
                 Revision::new(1 << 63, tag),
             ];
             for stranger in strangers {
-                let error = store.changes(stranger, 10).await.expect_err("a stranger was accepted");
-                assert_eq!(*error.kind(), StoreErrorKind::Compacted, "{stranger:?}: {error}");
+                let error = store
+                    .changes(stranger, 10)
+                    .await
+                    .expect_err("a stranger was accepted");
+                assert_eq!(
+                    *error.kind(),
+                    StoreErrorKind::Compacted,
+                    "{stranger:?}: {error}"
+                );
             }
         }
-        let error = store.changes(Revision::new(2, 0), 10).await.expect_err("no tag was accepted");
+        let error = store
+            .changes(Revision::new(2, 0), 10)
+            .await
+            .expect_err("no tag was accepted");
         assert_eq!(*error.kind(), StoreErrorKind::Compacted);
     }
 }
@@ -222,7 +299,11 @@ pub(super) async fn the_feed_survives_reopening(harness: &mut dyn Harness) {
             .put(&key(OTHER, "same"), round.to_string())
             .delete(&numbered(GRAPH, "k", round / 2));
         // In the first round that would be the same key twice.
-        let write = if round == 0 { batch().put(&key(OTHER, "same"), "first") } else { write };
+        let write = if round == 0 {
+            batch().put(&key(OTHER, "same"), "first")
+        } else {
+            write
+        };
         committed(&*store, write).await;
         if round % 2 == 0 {
             drop(store);
@@ -235,17 +316,27 @@ pub(super) async fn the_feed_survives_reopening(harness: &mut dyn Harness) {
     follower.check_state(&*store, &[GRAPH, OTHER]).await;
     let mut again = Follower::new();
     again.catch_up(&*store, 100).await;
-    assert_eq!(again.seen, follower.seen, "the tags of old revisions changed");
+    assert_eq!(
+        again.seen, follower.seen,
+        "the tags of old revisions changed"
+    );
     again.check_state(&*store, &[GRAPH, OTHER]).await;
 }
 
 pub(super) async fn the_feed_reaches_back_far_enough(harness: &mut dyn Harness) {
     let store = harness.fresh().await;
-    let first = committed(&*store, batch().put(&key(GRAPH, "first"), "v")).await.revision;
+    let first = committed(&*store, batch().put(&key(GRAPH, "first"), "v"))
+        .await
+        .revision;
     let size = 256;
     for round in 0..FEED_CHANGES_MIN / size {
-        let write = |batch: crate::Batch, number: usize| batch.put(&numbered(GRAPH, "k", number), "v");
-        committed(&*store, (round * size..(round + 1) * size).fold(batch(), write)).await;
+        let write =
+            |batch: crate::Batch, number: usize| batch.put(&numbered(GRAPH, "k", number), "v");
+        committed(
+            &*store,
+            (round * size..(round + 1) * size).fold(batch(), write),
+        )
+        .await;
     }
     let (changes, _) = changes(&*store, first, 1000).await;
     assert_eq!(changes.len(), FEED_CHANGES_MIN);

@@ -65,7 +65,8 @@ impl Compose for Batch {
     }
 
     fn version(mut self, key: &Key, version: Version) -> Self {
-        self.expectations.push((key.clone(), Expect::Version(version)));
+        self.expectations
+            .push((key.clone(), Expect::Version(version)));
         self
     }
 
@@ -84,7 +85,12 @@ pub(super) fn event(log: LogId, index: u64, time_ns: u64) -> Event {
     let id = EventId::from_parts(1_790_000_000_000, log.as_u128() << 32 | u128::from(index));
     let (tenant, kind) = (TenantId::default(), EventKind::Authorize);
     let event = Event::new(id, tenant, kind, Outcome::Allow, Reason::Granted);
-    Event { log, index, time_ns, ..event }
+    Event {
+        log,
+        index,
+        time_ns,
+        ..event
+    }
 }
 
 /// The same, sealed.
@@ -137,14 +143,25 @@ pub(super) async fn scan(
     let (mut lower, upper) = range;
     let mut found: Vec<(Vec<u8>, Record)> = Vec::new();
     loop {
-        let page = store.scan(space, (lower.clone(), upper.clone()), limit).await.unwrap();
-        assert!(page.records.len() <= limit, "a page of {} with limit {limit}", page.records.len());
+        let page = store
+            .scan(space, (lower.clone(), upper.clone()), limit)
+            .await
+            .unwrap();
+        assert!(
+            page.records.len() <= limit,
+            "a page of {} with limit {limit}",
+            page.records.len()
+        );
         found.extend(page.records);
         let Some(next) = page.next else {
             return found;
         };
         if let Bound::Excluded(before) | Bound::Included(before) = &lower {
-            assert!(*before <= next, "the scan goes back to {}", next.escape_ascii());
+            assert!(
+                *before <= next,
+                "the scan goes back to {}",
+                next.escape_ascii()
+            );
         }
         let next = Bound::Excluded(next);
         assert_ne!(lower, next, "the scan does not move on");
@@ -162,7 +179,10 @@ pub(super) async fn changes(
     let mut at = after;
     loop {
         let page = store.changes(at, limit).await.unwrap();
-        assert!(page.complete || page.revision != at, "the feed does not move on from {at:?}");
+        assert!(
+            page.complete || page.revision != at,
+            "the feed does not move on from {at:?}"
+        );
         found.extend(page.changes);
         at = page.revision;
         if page.complete {
@@ -177,8 +197,15 @@ pub(super) async fn events(store: &dyn Store, query: &Query, limit: usize) -> Ve
     let mut cursor = None;
     // Empty pages are legal, but not for ever.
     for _ in 0..100_000 {
-        let page = store.audit_scan(query, cursor.as_ref(), limit).await.unwrap();
-        assert!(page.events.len() <= limit, "a page of {} with limit {limit}", page.events.len());
+        let page = store
+            .audit_scan(query, cursor.as_ref(), limit)
+            .await
+            .unwrap();
+        assert!(
+            page.events.len() <= limit,
+            "a page of {} with limit {limit}",
+            page.events.len()
+        );
         found.extend(page.events);
         cursor = page.next;
         if cursor.is_none() {

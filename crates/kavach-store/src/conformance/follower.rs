@@ -19,7 +19,11 @@ pub(super) struct Follower {
 impl Follower {
     /// One that starts from nothing.
     pub(super) fn new() -> Self {
-        Self { at: Revision::ZERO, seen: Vec::new(), state: BTreeMap::new() }
+        Self {
+            at: Revision::ZERO,
+            seen: Vec::new(),
+            state: BTreeMap::new(),
+        }
     }
 
     /// Reads one page, and says whether it was complete.
@@ -31,11 +35,21 @@ impl Follower {
         for change in &page.changes {
             let place = (change.space.clone(), change.key.clone());
             if change.revision == last {
-                assert!(commits > 0, "the page lists {last:?}, which was asked after");
-                assert!(before < Some(place.clone()), "a commit's changes are not in key order");
+                assert!(
+                    commits > 0,
+                    "the page lists {last:?}, which was asked after"
+                );
+                assert!(
+                    before < Some(place.clone()),
+                    "a commit's changes are not in key order"
+                );
             } else {
                 let (found, want) = (change.revision.number(), last.number() + 1);
-                assert_eq!(found, want, "the feed goes from {last:?} to {:?}", change.revision);
+                assert_eq!(
+                    found, want,
+                    "the feed goes from {last:?} to {:?}",
+                    change.revision
+                );
                 commits += 1;
                 last = change.revision;
                 self.seen.push(last);
@@ -47,8 +61,14 @@ impl Follower {
             "a page of {} changes of {commits} commits, with limit {limit}",
             page.changes.len()
         );
-        assert!(commits > 0 || page.complete, "an empty page that is not complete");
-        assert_eq!(page.revision, last, "the page does not say how far it reaches");
+        assert!(
+            commits > 0 || page.complete,
+            "an empty page that is not complete"
+        );
+        assert_eq!(
+            page.revision, last,
+            "the page does not say how far it reaches"
+        );
         self.at = page.revision;
         for change in page.changes {
             let place = (change.space, change.key);
@@ -73,7 +93,10 @@ impl Follower {
                 want.insert((space.name().to_owned(), key), record);
             }
         }
-        assert_eq!(self.state, want, "who follows the feed does not have what is there");
+        assert_eq!(
+            self.state, want,
+            "who follows the feed does not have what is there"
+        );
         assert_eq!(self.at, store.read(&[]).await.unwrap().revision);
     }
 }

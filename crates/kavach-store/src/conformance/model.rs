@@ -37,12 +37,20 @@ impl Model {
     }
 
     pub(super) fn record(&self, key: &Key) -> Option<&Record> {
-        self.records.iter().find(|(known, _)| known == key).map(|(_, record)| record)
+        self.records
+            .iter()
+            .find(|(known, _)| known == key)
+            .map(|(_, record)| record)
     }
 
     /// How a commit must fail, if it must.
     pub(super) fn refusal(&self, batch: &Batch) -> Option<StoreErrorKind> {
-        let keys: Vec<&Key> = batch.puts.iter().map(|(key, _)| key).chain(&batch.deletes).collect();
+        let keys: Vec<&Key> = batch
+            .puts
+            .iter()
+            .map(|(key, _)| key)
+            .chain(&batch.deletes)
+            .collect();
         let twice = |place: usize| keys[..place].contains(&keys[place]);
         if (0..keys.len()).any(twice) {
             return Some(StoreErrorKind::InvalidInput);
@@ -56,30 +64,51 @@ impl Model {
         let place = |event: &SealedEvent| (event.event.log, event.event.index);
         let taken =
             |event: &SealedEvent| self.events.iter().any(|known| place(known) == place(event));
-        (!failed.is_empty() || batch.events.iter().any(taken)).then_some(StoreErrorKind::Conflict(failed))
+        (!failed.is_empty() || batch.events.iter().any(taken))
+            .then_some(StoreErrorKind::Conflict(failed))
     }
 
     /// Takes in a commit that was answered with `Ok`.
     pub(super) fn apply(&mut self, batch: &Batch, answer: Committed) {
         let written = batch.puts.iter().map(|(key, _)| key).chain(&batch.deletes);
-        let mut graph: Vec<Key> =
-            written.clone().filter(|key| key.space().kind() == SpaceKind::Graph).cloned().collect();
+        let mut graph: Vec<Key> = written
+            .clone()
+            .filter(|key| key.space().kind() == SpaceKind::Graph)
+            .cloned()
+            .collect();
         graph.sort_by_key(|key| (key.space().name(), key.bytes().to_vec()));
         if graph.is_empty() {
-            assert_eq!(answer.revision, self.revision(), "a quiet batch moved the revision");
+            assert_eq!(
+                answer.revision,
+                self.revision(),
+                "a quiet batch moved the revision"
+            );
         } else {
             let number = self.revision().number() + 1;
-            assert_eq!(answer.revision.number(), number, "the revision is not the next");
-            assert!(self.tags.insert(answer.revision.tag()), "a tag was used twice");
+            assert_eq!(
+                answer.revision.number(),
+                number,
+                "the revision is not the next"
+            );
+            assert!(
+                self.tags.insert(answer.revision.tag()),
+                "a tag was used twice"
+            );
             self.commits.push((answer.revision, graph));
         }
         let written: Vec<Key> = written.cloned().collect();
         self.records.retain(|(key, _)| !written.contains(key));
         if !batch.puts.is_empty() {
-            assert!(self.versions.insert(answer.version), "a version was used twice");
+            assert!(
+                self.versions.insert(answer.version),
+                "a version was used twice"
+            );
         }
         for (key, bytes) in &batch.puts {
-            let record = Record { bytes: bytes.clone(), version: answer.version };
+            let record = Record {
+                bytes: bytes.clone(),
+                version: answer.version,
+            };
             self.records.push((key.clone(), record));
         }
         self.events.extend(batch.events.iter().cloned());
@@ -90,8 +119,9 @@ impl Model {
         space: Space,
         range: &(Bound<Vec<u8>>, Bound<Vec<u8>>),
     ) -> Vec<(Vec<u8>, Record)> {
-        let inside =
-            |(key, _): &&(Key, Record)| key.space() == space && range.contains(&key.bytes().to_vec());
+        let inside = |(key, _): &&(Key, Record)| {
+            key.space() == space && range.contains(&key.bytes().to_vec())
+        };
         let mut found: Vec<_> = self
             .records
             .iter()
@@ -104,20 +134,26 @@ impl Model {
 
     /// All changes after the commit with this number.
     pub(super) fn changes(&self, after: usize) -> Vec<Change> {
-        let changes = self.commits[after + 1..].iter().flat_map(|(revision, keys)| {
-            keys.iter().map(|key| Change {
-                revision: *revision,
-                space: key.space().name().to_owned(),
-                key: key.bytes().to_vec(),
-                record: self.record(key).cloned(),
-            })
-        });
+        let changes = self.commits[after + 1..]
+            .iter()
+            .flat_map(|(revision, keys)| {
+                keys.iter().map(|key| Change {
+                    revision: *revision,
+                    space: key.space().name().to_owned(),
+                    key: key.bytes().to_vec(),
+                    record: self.record(key).cloned(),
+                })
+            });
         changes.collect()
     }
 
     pub(super) fn audit(&self, query: &Query) -> Vec<SealedEvent> {
-        let mut found: Vec<SealedEvent> =
-            self.events.iter().filter(|event| query.matches(&event.event)).cloned().collect();
+        let mut found: Vec<SealedEvent> = self
+            .events
+            .iter()
+            .filter(|event| query.matches(&event.event))
+            .cloned()
+            .collect();
         found.sort_by_key(|SealedEvent { event, .. }| (event.time_ns, event.log, event.index));
         found
     }

@@ -31,8 +31,14 @@ impl Photo {
         let (changes, covered) = changes(store, Revision::ZERO, 1000).await;
         let health = store.health().await.unwrap();
         let revision = store.read(&[]).await.unwrap().revision;
-        assert_eq!(health.revision, revision, "health and read disagree about the revision");
-        assert_eq!(covered, revision, "the feed ends before the revision of a read");
+        assert_eq!(
+            health.revision, revision,
+            "health and read disagree about the revision"
+        );
+        assert_eq!(
+            covered, revision,
+            "the feed ends before the revision of a read"
+        );
         Self {
             records,
             revision,

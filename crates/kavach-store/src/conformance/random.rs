@@ -33,7 +33,11 @@ struct Run {
 impl Run {
     async fn start(harness: &mut dyn Harness, seed: u64) -> Self {
         let handles = vec![harness.fresh().await, harness.second_handle().await];
-        Self { dice: Dice::new(seed), model: Model::new(), handles }
+        Self {
+            dice: Dice::new(seed),
+            model: Model::new(),
+            handles,
+        }
     }
 
     fn store(&mut self) -> Arc<dyn Store> {
@@ -48,7 +52,8 @@ impl Run {
                 self.handles.clear();
                 self.handles = vec![harness.reopen().await, harness.second_handle().await];
                 for space in [GRAPH, OTHER, QUIET] {
-                    self.check_scan(space, (Bound::Unbounded, Bound::Unbounded)).await;
+                    self.check_scan(space, (Bound::Unbounded, Bound::Unbounded))
+                        .await;
                 }
             }
             1..6 => {
@@ -68,7 +73,9 @@ impl Run {
     /// One of few keys, so that batches meet.
     fn bytes(&mut self) -> Vec<u8> {
         let alphabet = [0, b'a', b'b', 0xff];
-        (0..1 + self.dice.below(2)).map(|_| *self.dice.pick(&alphabet)).collect()
+        (0..1 + self.dice.below(2))
+            .map(|_| *self.dice.pick(&alphabet))
+            .collect()
     }
 
     fn key(&mut self) -> Key {
@@ -92,8 +99,15 @@ impl Run {
             let expect = match (found, self.dice.below(6)) {
                 (Some(version), 1..) => Expect::Version(version),
                 (None, 0) | (Some(_), 0) => {
-                    let known = self.model.versions.iter().map(|version| version.as_u64()).max();
-                    Expect::Version(Version::from_u64(self.dice.below(1 + known.unwrap_or(0) as usize) as u64))
+                    let known = self
+                        .model
+                        .versions
+                        .iter()
+                        .map(|version| version.as_u64())
+                        .max();
+                    Expect::Version(Version::from_u64(
+                        self.dice.below(1 + known.unwrap_or(0) as usize) as u64,
+                    ))
                 }
                 (None, _) => Expect::Absent,
             };
@@ -140,7 +154,10 @@ impl Run {
 
     async fn check_read(&mut self, keys: &[Key]) {
         let found = self.store().read(keys).await.unwrap();
-        let want: Vec<_> = keys.iter().map(|key| self.model.record(key).cloned()).collect();
+        let want: Vec<_> = keys
+            .iter()
+            .map(|key| self.model.record(key).cloned())
+            .collect();
         assert_eq!(found.records, want);
         assert_eq!(found.revision, self.model.revision());
     }

@@ -1,7 +1,6 @@
 //! Reads: several keys, one snapshot.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::task::JoinHandle;
 
 use crate::conformance::fixture::{
     Compose, GRAPH, OTHER, QUIET, batch, bytes, committed, handle, key, numbered, record, scale,
@@ -28,8 +27,11 @@ pub(super) async fn a_read_answers_in_the_order_asked(harness: &mut dyn Harness)
         })
         .collect();
     let snapshot = store.read(&keys).await.unwrap();
-    let found: Vec<Option<Vec<u8>>> =
-        snapshot.records.into_iter().map(|found| found.map(|record| record.bytes)).collect();
+    let found: Vec<Option<Vec<u8>>> = snapshot
+        .records
+        .into_iter()
+        .map(|found| found.map(|record| record.bytes))
+        .collect();
     let want = ["d", "a", "", "c", "b", "a", ""]
         .map(|name| (!name.is_empty()).then(|| name.as_bytes().to_vec()));
     assert_eq!(found, want);
@@ -45,12 +47,12 @@ pub(super) async fn a_read_answers_in_the_order_asked(harness: &mut dyn Harness)
 /// beside another revision.
 pub(super) async fn a_read_is_one_snapshot(harness: &mut dyn Harness) {
     let handles = [harness.fresh().await, harness.second_handle().await];
-    let done = Arc::new(AtomicBool::new(false));
+    let reads = scale(100, 5000);
     let readers: Vec<_> = (0..4)
         .map(|reader| {
-            let (store, done) = (handle(&handles, reader), done.clone());
+            let store = handle(&handles, reader);
             tokio::spawn(async move {
-                while !done.load(Ordering::Relaxed) {
+                for _ in 0..reads {
                     check_in_step(&*store).await;
                     tokio::task::yield_now().await;
                 }
@@ -59,15 +61,20 @@ pub(super) async fn a_read_is_one_snapshot(harness: &mut dyn Harness) {
         .collect();
 
     let [left, right, count] = in_step();
-    for round in 1..=scale(200, 5000) {
+    let mut round = 0;
+    while !readers.iter().all(JoinHandle::is_finished) {
+        round += 1;
         let text = round.to_string();
         let batch = match round % 5 {
             0 => batch().delete(&left).delete(&right).put(&count, text),
-            _ => batch().put(&left, &text).put(&right, &text).put(&count, text),
+            _ => batch()
+                .put(&left, &text)
+                .put(&right, &text)
+                .put(&count, text),
         };
         committed(&*handles[round % 2], batch).await;
+        tokio::task::yield_now().await;
     }
-    done.store(true, Ordering::Relaxed);
     for reader in readers {
         reader.await.expect("a reader saw half a commit");
     }
@@ -80,16 +87,29 @@ fn in_step() -> [crate::Key; 3] {
 async fn check_in_step(store: &dyn Store) {
     let snapshot = store.read(&in_step()).await.unwrap();
     let number = |record: &Option<Record>| -> Option<u64> {
-        Some(str::from_utf8(&record.as_ref()?.bytes).unwrap().parse().unwrap())
+        Some(
+            str::from_utf8(&record.as_ref()?.bytes)
+                .unwrap()
+                .parse()
+                .unwrap(),
+        )
     };
     let [left, right, count] = &snapshot.records[..] else {
         panic!("three keys, and {} records", snapshot.records.len());
     };
     let count = number(count).unwrap_or(0);
     let pair = (count % 5 != 0).then_some(count);
-    assert_eq!((number(left), number(right)), (pair, pair), "half of commit {count} shows");
+    assert_eq!(
+        (number(left), number(right)),
+        (pair, pair),
+        "half of commit {count} shows"
+    );
     // Every commit touched the graph, so it has the number of its revision.
-    assert_eq!(snapshot.revision.number(), count, "the records are not of this revision");
+    assert_eq!(
+        snapshot.revision.number(),
+        count,
+        "the records are not of this revision"
+    );
 }
 
 pub(super) async fn a_read_reflects_what_was_committed_before(harness: &mut dyn Harness) {
@@ -98,12 +118,24 @@ pub(super) async fn a_read_reflects_what_was_committed_before(harness: &mut dyn 
         let (writer, reader) = (handle(&handles, round), handle(&handles, round + 1));
         let key = numbered(if round % 3 == 0 { GRAPH } else { QUIET }, "key", round % 7);
         let put = committed(&*writer, batch().put(&key, round.to_string())).await;
-        let found = record(&*reader, &key).await.expect("the record is there at once");
-        assert_eq!(found, Record { bytes: round.to_string().into_bytes(), version: put.version });
+        let found = record(&*reader, &key)
+            .await
+            .expect("the record is there at once");
+        assert_eq!(
+            found,
+            Record {
+                bytes: round.to_string().into_bytes(),
+                version: put.version
+            }
+        );
         assert_eq!(reader.read(&[]).await.unwrap().revision, put.revision);
         if round % 5 == 0 {
             committed(&*writer, batch().delete(&key)).await;
-            assert_eq!(record(&*reader, &key).await, None, "the record is gone at once");
+            assert_eq!(
+                record(&*reader, &key).await,
+                None,
+                "the record is gone at once"
+            );
         }
     }
 }
@@ -111,8 +143,19 @@ pub(super) async fn a_read_reflects_what_was_committed_before(harness: &mut dyn 
 pub(super) async fn nothing_lies_under_a_key_of_the_wrong_length(harness: &mut dyn Harness) {
     let store = harness.fresh().await;
     let longest = key(QUIET, [7; KEY_BYTES_MAX]);
-    committed(&*store, batch().put(&longest, "longest").put(&key(QUIET, [0]), "shortest")).await;
-    let keys = [key(QUIET, []), key(QUIET, [7; KEY_BYTES_MAX + 1]), longest, key(QUIET, [0])];
+    committed(
+        &*store,
+        batch()
+            .put(&longest, "longest")
+            .put(&key(QUIET, [0]), "shortest"),
+    )
+    .await;
+    let keys = [
+        key(QUIET, []),
+        key(QUIET, [7; KEY_BYTES_MAX + 1]),
+        longest,
+        key(QUIET, [0]),
+    ];
     let found = store.read(&keys).await.unwrap().records;
     let there: Vec<bool> = found.iter().map(Option::is_some).collect();
     assert_eq!(there, [false, false, true, true]);

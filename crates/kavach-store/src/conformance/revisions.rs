@@ -16,10 +16,16 @@ pub(super) async fn a_fresh_store_is_at_zero(harness: &mut dyn Harness) {
             store = harness.reopen().await;
         }
         assert_eq!(store.read(&[]).await.unwrap().revision, Revision::ZERO);
-        assert_eq!(store.scan(GRAPH, ALL, 1).await.unwrap().revision, Revision::ZERO);
+        assert_eq!(
+            store.scan(GRAPH, ALL, 1).await.unwrap().revision,
+            Revision::ZERO
+        );
         assert_eq!(store.health().await.unwrap().revision, Revision::ZERO);
         let page = store.changes(Revision::ZERO, 1).await.unwrap();
-        assert_eq!((page.changes, page.revision, page.complete), (vec![], Revision::ZERO, true));
+        assert_eq!(
+            (page.changes, page.revision, page.complete),
+            (vec![], Revision::ZERO, true)
+        );
     }
 }
 
@@ -45,7 +51,10 @@ pub(super) async fn a_quiet_batch_leaves_the_revision_alone(harness: &mut dyn Ha
         for quiet_batch in quiet_batches() {
             let event = sealed(log(1), index, 100 + index);
             index += 1;
-            assert_eq!(committed(&*store, quiet_batch.event(&event)).await.revision, now);
+            assert_eq!(
+                committed(&*store, quiet_batch.event(&event)).await.revision,
+                now
+            );
             assert_eq!(store.read(&[]).await.unwrap().revision, now);
         }
     }
@@ -83,7 +92,11 @@ pub(super) async fn a_graph_batch_adds_exactly_one(harness: &mut dyn Harness) {
         let before = store.read(&[]).await.unwrap().revision;
         drop(store);
         store = harness.reopen().await;
-        assert_eq!(store.read(&[]).await.unwrap().revision, before, "after reopening");
+        assert_eq!(
+            store.read(&[]).await.unwrap().revision,
+            before,
+            "after reopening"
+        );
     }
 }
 
@@ -94,9 +107,14 @@ pub(super) async fn every_revision_has_a_tag_of_its_own(harness: &mut dyn Harnes
     for _ in 0..3 {
         let mut store = harness.fresh().await;
         for number in 1..=4 {
-            let revision = committed(&*store, batch().put(&key(GRAPH, "k"), "v")).await.revision;
+            let revision = committed(&*store, batch().put(&key(GRAPH, "k"), "v"))
+                .await
+                .revision;
             assert_eq!(revision.number(), number);
-            assert!(tags.insert(revision.tag()), "the tag of {revision:?} was there before");
+            assert!(
+                tags.insert(revision.tag()),
+                "the tag of {revision:?} was there before"
+            );
             if number == 2 {
                 drop(store);
                 store = harness.reopen().await;

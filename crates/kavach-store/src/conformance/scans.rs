@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::ops::{Bound, RangeBounds};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use kavach_audit::Query;
+use tokio::task::JoinHandle;
 
 use crate::conformance::dice::Dice;
 use crate::conformance::fixture::{
@@ -52,7 +51,9 @@ fn ordered() -> Vec<Vec<u8>> {
 async fn put_shuffled(store: &dyn Store, space: Space, mut keys: Vec<Vec<u8>>) {
     Dice::new(7).shuffle(&mut keys);
     for chunk in keys.chunks(3) {
-        let batch = chunk.iter().fold(batch(), |batch, bytes| batch.put(&key(space, bytes), bytes));
+        let batch = chunk
+            .iter()
+            .fold(batch(), |batch, bytes| batch.put(&key(space, bytes), bytes));
         committed(store, batch).await;
     }
 }
@@ -97,8 +98,11 @@ pub(super) async fn a_scan_keeps_to_its_bounds(harness: &mut dyn Harness) {
         for upper in &bounds {
             // A range that ends before it begins holds nothing.
             let range = (lower.clone(), upper.clone());
-            let want: Vec<Vec<u8>> =
-                keys.iter().filter(|&key| range.contains(key)).cloned().collect();
+            let want: Vec<Vec<u8>> = keys
+                .iter()
+                .filter(|&key| range.contains(key))
+                .cloned()
+                .collect();
             let found = scan(&*store, QUIET, range, 1000).await;
             let found: Vec<Vec<u8>> = found.into_iter().map(|(key, _)| key).collect();
             assert_eq!(found, want, "from {lower:?} to {upper:?}");
@@ -112,15 +116,19 @@ pub(super) async fn a_scan_page_is_one_snapshot(harness: &mut dyn Harness) {
     let places = 16;
     let place = |round: usize| numbered(GRAPH, "place", round * 7 % places);
     committed(&*handles[0], batch().put(&place(0), "token")).await;
-    let done = Arc::new(AtomicBool::new(false));
+    let reads = scale(100, 5000);
     let readers: Vec<_> = handles
         .iter()
         .map(|store| {
-            let (store, done) = (store.clone(), done.clone());
+            let store = store.clone();
             tokio::spawn(async move {
-                while !done.load(Ordering::Relaxed) {
+                for _ in 0..reads {
                     let page = store.scan(GRAPH, ALL, 100).await.unwrap();
-                    assert_eq!(page.records.len(), 1, "the token is not in exactly one place");
+                    assert_eq!(
+                        page.records.len(),
+                        1,
+                        "the token is not in exactly one place"
+                    );
                     assert!(page.next.is_none());
                     let round = usize::try_from(page.revision.number()).unwrap() - 1;
                     let want = format!("place/{}", round * 7 % places).into_bytes();
@@ -130,11 +138,15 @@ pub(super) async fn a_scan_page_is_one_snapshot(harness: &mut dyn Harness) {
             })
         })
         .collect();
-    for round in 1..=scale(200, 5000) {
-        let step = batch().delete(&place(round - 1)).put(&place(round), "token");
+    let mut round = 0;
+    while !readers.iter().all(JoinHandle::is_finished) {
+        round += 1;
+        let step = batch()
+            .delete(&place(round - 1))
+            .put(&place(round), "token");
         committed(&*handles[round % 2], step).await;
+        tokio::task::yield_now().await;
     }
-    done.store(true, Ordering::Relaxed);
     for reader in readers {
         reader.await.expect("a reader saw half a commit");
     }
@@ -144,13 +156,29 @@ pub(super) async fn pages_of_a_scan_join_up(harness: &mut dyn Harness) {
     let store = harness.fresh().await;
     let keys = ordered();
     put_shuffled(&*store, GRAPH, keys.clone()).await;
-    for limit in [1, 2, 3, 7, keys.len() - 1, keys.len(), keys.len() + 1, usize::MAX] {
+    for limit in [
+        1,
+        2,
+        3,
+        7,
+        keys.len() - 1,
+        keys.len(),
+        keys.len() + 1,
+        usize::MAX,
+    ] {
         let found = scan(&*store, GRAPH, ALL, limit).await;
         let found: Vec<Vec<u8>> = found.into_iter().map(|(key, _)| key).collect();
         assert_eq!(found, keys, "limit {limit}");
 
-        let inner = (Bound::Excluded(b"9".to_vec()), Bound::Included(b"b".to_vec()));
-        let want: Vec<Vec<u8>> = keys.iter().filter(|&key| inner.contains(key)).cloned().collect();
+        let inner = (
+            Bound::Excluded(b"9".to_vec()),
+            Bound::Included(b"b".to_vec()),
+        );
+        let want: Vec<Vec<u8>> = keys
+            .iter()
+            .filter(|&key| inner.contains(key))
+            .cloned()
+            .collect();
         let found = scan(&*store, GRAPH, inner, limit).await;
         let found: Vec<Vec<u8>> = found.into_iter().map(|(key, _)| key).collect();
         assert_eq!(found, want, "limit {limit} with bounds");
@@ -159,8 +187,20 @@ pub(super) async fn pages_of_a_scan_join_up(harness: &mut dyn Harness) {
     // What is deleted or added behind the cursor does not disturb the rest.
     let page = store.scan(GRAPH, ALL, 5).await.unwrap();
     let next = page.next.expect("there is more");
-    committed(&*store, batch().delete(&key(GRAPH, &next)).put(&key(GRAPH, [0, 1]), "new")).await;
-    let rest = scan(&*store, GRAPH, (Bound::Excluded(next.clone()), Bound::Unbounded), 4).await;
+    committed(
+        &*store,
+        batch()
+            .delete(&key(GRAPH, &next))
+            .put(&key(GRAPH, [0, 1]), "new"),
+    )
+    .await;
+    let rest = scan(
+        &*store,
+        GRAPH,
+        (Bound::Excluded(next.clone()), Bound::Unbounded),
+        4,
+    )
+    .await;
     let rest: Vec<Vec<u8>> = rest.into_iter().map(|(key, _)| key).collect();
     let want: Vec<Vec<u8>> = keys.into_iter().filter(|key| *key > next).collect();
     assert_eq!(rest, want, "after a deleted cursor");
@@ -178,8 +218,10 @@ pub(super) async fn spaces_do_not_leak_into_each_other(harness: &mut dyn Harness
         Space::quiet("b"),
     ];
     let keys = ["a", "aa", "a_b", "b", "_b", "/a", "\0a", "\u{1}", "\u{ff}"];
-    let all: BTreeSet<(&str, &str)> =
-        spaces.iter().flat_map(|space| keys.map(|key| (space.name(), key))).collect();
+    let all: BTreeSet<(&str, &str)> = spaces
+        .iter()
+        .flat_map(|space| keys.map(|key| (space.name(), key)))
+        .collect();
     for space in spaces {
         for name in keys {
             let value = format!("{} {name}", space.name());
@@ -206,12 +248,19 @@ async fn check_space(store: &dyn Store, space: Space, all: &BTreeSet<(&str, &str
     let mut want: Vec<(Vec<u8>, Vec<u8>)> = all
         .iter()
         .filter(|(name, _)| *name == space.name())
-        .map(|(name, key)| (key.as_bytes().to_vec(), format!("{name} {key}").into_bytes()))
+        .map(|(name, key)| {
+            (
+                key.as_bytes().to_vec(),
+                format!("{name} {key}").into_bytes(),
+            )
+        })
         .collect();
     want.sort();
     let found = scan(store, space, ALL, limit).await;
-    let found: Vec<(Vec<u8>, Vec<u8>)> =
-        found.into_iter().map(|(key, record)| (key, record.bytes)).collect();
+    let found: Vec<(Vec<u8>, Vec<u8>)> = found
+        .into_iter()
+        .map(|(key, record)| (key, record.bytes))
+        .collect();
     assert_eq!(found, want, "in {space:?}");
 }
 
@@ -221,7 +270,10 @@ pub(super) async fn a_page_of_zero_is_refused(harness: &mut dyn Harness) {
     let errors = [
         store.scan(OTHER, ALL, 0).await.unwrap_err(),
         store.changes(Revision::ZERO, 0).await.unwrap_err(),
-        store.audit_scan(&Query::default(), None, 0).await.unwrap_err(),
+        store
+            .audit_scan(&Query::default(), None, 0)
+            .await
+            .unwrap_err(),
     ];
     for error in errors {
         assert_eq!(*error.kind(), StoreErrorKind::InvalidInput);

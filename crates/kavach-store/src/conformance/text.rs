@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use kavach_audit::{Detail, Query, SealedEvent};
 
 use crate::conformance::fixture::{
-    ALL, Compose, GRAPH, QUIET, batch, bytes, committed, event, events, key, log, record, refused, scan,
+    ALL, Compose, GRAPH, QUIET, batch, bytes, committed, event, events, key, log, record, refused,
+    scan,
 };
 use crate::conformance::harness::Harness;
 use crate::{StoreErrorKind, Version};
@@ -14,44 +15,147 @@ use crate::{StoreErrorKind, Version};
 /// reads one as a number, a command or a formula, or cannot hold it.
 const STRINGS: &[&str] = &[
     // Case and collation: Turkish, German, ligatures, the Kelvin sign, full width.
-    "alice", "Alice", "ALICE", "al\u{131}ce", "AL\u{130}CE", "strasse", "straße", "STRASSE", "fi", "\u{fb01}",
-    "k", "K", "\u{212a}", "\u{ff41}lice",
+    "alice",
+    "Alice",
+    "ALICE",
+    "al\u{131}ce",
+    "AL\u{130}CE",
+    "strasse",
+    "straße",
+    "STRASSE",
+    "fi",
+    "\u{fb01}",
+    "k",
+    "K",
+    "\u{212a}",
+    "\u{ff41}lice",
     // Accents, composed and not; invisible characters.
-    "\u{e1}lice", "a\u{301}lice", "\u{feff}alice", "ali\u{200b}ce", "ali\u{ad}ce", "\u{202e}ecila",
+    "\u{e1}lice",
+    "a\u{301}lice",
+    "\u{feff}alice",
+    "ali\u{200b}ce",
+    "ali\u{ad}ce",
+    "\u{202e}ecila",
     // Trailing and leading blanks.
-    "alice ", " alice", "alice\t", "alice\n", "alice\r\n", "alice\u{a0}", "\t", "\r\n", " ", "  ",
+    "alice ",
+    " alice",
+    "alice\t",
+    "alice\n",
+    "alice\r\n",
+    "alice\u{a0}",
+    "\t",
+    "\r\n",
+    " ",
+    "  ",
     // NUL, and what follows it.
-    "alice\0", "alice\0bob", "alice\0eve", "\0", "\0\0",
+    "alice\0",
+    "alice\0bob",
+    "alice\0eve",
+    "\0",
+    "\0\0",
     // Four bytes of UTF-8, which some collations take for one and the same, and the last character.
-    "😀", "😁", "𝒶lice", "\u{10ffff}", "\u{ffff}", "\u{e000}",
+    "😀",
+    "😁",
+    "𝒶lice",
+    "\u{10ffff}",
+    "\u{ffff}",
+    "\u{e000}",
     // Numbers.
-    "0", "00", "-0", "+0", "0.0", "0e0", "1e1", "10", "010", "0x10", "1_0", "\u{661}", "NaN", "Infinity",
-    "9007199254740993", "18446744073709551616",
+    "0",
+    "00",
+    "-0",
+    "+0",
+    "0.0",
+    "0e0",
+    "1e1",
+    "10",
+    "010",
+    "0x10",
+    "1_0",
+    "\u{661}",
+    "NaN",
+    "Infinity",
+    "9007199254740993",
+    "18446744073709551616",
     // Words.
-    "NULL", "null", "\\N", "true", "t", "undefined", "DEFAULT",
+    "NULL",
+    "null",
+    "\\N",
+    "true",
+    "t",
+    "undefined",
+    "DEFAULT",
     // Quotes, comments, placeholders, escapes.
-    "'", "''", "\"", "\"\"", "`", "'; DROP TABLE records; --", "/*", "*/", "--", ";", "$1", "?", "?1", ":name",
-    "@name", "%s", "{}", "[]", "\\", "\\\\", "\\0", "\\x00", "E'\\x'", "$$",
+    "'",
+    "''",
+    "\"",
+    "\"\"",
+    "`",
+    "'; DROP TABLE records; --",
+    "/*",
+    "*/",
+    "--",
+    ";",
+    "$1",
+    "?",
+    "?1",
+    ":name",
+    "@name",
+    "%s",
+    "{}",
+    "[]",
+    "\\",
+    "\\\\",
+    "\\0",
+    "\\x00",
+    "E'\\x'",
+    "$$",
     // Patterns.
-    "%", "_", "a%b", "a_b", "axb", "a*b", "a?b", "[ab]", "100%", "100_", "1000",
+    "%",
+    "_",
+    "a%b",
+    "a_b",
+    "axb",
+    "a*b",
+    "a?b",
+    "[ab]",
+    "100%",
+    "100_",
+    "1000",
     // Formulas.
-    "=HYPERLINK(\"http://example.com\")", "+1", "-1", "@SUM(A1)", "=1+1",
+    "=HYPERLINK(\"http://example.com\")",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "=1+1",
 ];
 
 pub(super) async fn strings_that_bite_databases_stay_different_keys(harness: &mut dyn Harness) {
-    assert_eq!(STRINGS.iter().collect::<HashSet<_>>().len(), STRINGS.len(), "a string is listed twice");
+    assert_eq!(
+        STRINGS.iter().collect::<HashSet<_>>().len(),
+        STRINGS.len(),
+        "a string is listed twice"
+    );
     let mut store = harness.fresh().await;
     let mut versions: Vec<Version> = Vec::new();
     for (number, text) in STRINGS.iter().enumerate() {
         let (graph, quiet) = (key(GRAPH, text), key(QUIET, text));
         // If another had taken this place, `Absent` would not hold.
-        let put = batch().absent(&graph).absent(&quiet).put(&graph, text).put(&quiet, number.to_string());
+        let put = batch()
+            .absent(&graph)
+            .absent(&quiet)
+            .put(&graph, text)
+            .put(&quiet, number.to_string());
         versions.push(committed(&*store, put).await.version);
     }
     drop(store);
     store = harness.reopen().await;
     for (number, text) in STRINGS.iter().enumerate() {
-        assert_eq!(bytes(&*store, &key(GRAPH, text)).await.as_deref(), Some(text.as_bytes()), "{text:?}");
+        assert_eq!(
+            bytes(&*store, &key(GRAPH, text)).await.as_deref(),
+            Some(text.as_bytes()),
+            "{text:?}"
+        );
         let found = record(&*store, &key(QUIET, text)).await.unwrap();
         assert_eq!(found.bytes, number.to_string().into_bytes(), "{text:?}");
         assert_eq!(found.version, versions[number], "{text:?}");
@@ -65,10 +169,18 @@ pub(super) async fn strings_that_bite_databases_stay_different_keys(harness: &mu
     // Deleting one leaves the others alone.
     for (number, text) in STRINGS.iter().enumerate() {
         let key = key(QUIET, text);
-        committed(&*store, batch().version(&key, versions[number]).delete(&key)).await;
+        committed(
+            &*store,
+            batch().version(&key, versions[number]).delete(&key),
+        )
+        .await;
         let gone = refused(&*store, batch().version(&key, versions[number])).await;
         assert_eq!(gone, StoreErrorKind::Conflict(vec![0]));
-        assert_eq!(scan(&*store, QUIET, ALL, 1000).await.len(), STRINGS.len() - number - 1, "{text:?}");
+        assert_eq!(
+            scan(&*store, QUIET, ALL, 1000).await.len(),
+            STRINGS.len() - number - 1,
+            "{text:?}"
+        );
     }
 }
 
@@ -88,12 +200,22 @@ fn telling(index: usize, text: &str) -> SealedEvent {
 
 pub(super) async fn strings_that_bite_databases_come_back_in_events(harness: &mut dyn Harness) {
     let mut store = harness.fresh().await;
-    let want: Vec<SealedEvent> =
-        STRINGS.iter().enumerate().map(|(index, text)| telling(index, text)).collect();
+    let want: Vec<SealedEvent> = STRINGS
+        .iter()
+        .enumerate()
+        .map(|(index, text)| telling(index, text))
+        .collect();
     for (event, text) in want.iter().zip(STRINGS) {
         // As a record too, for databases that look into bytes.
-        committed(&*store, batch().event(event).put(&key(QUIET, "bytes"), text)).await;
-        assert_eq!(bytes(&*store, &key(QUIET, "bytes")).await.as_deref(), Some(text.as_bytes()));
+        committed(
+            &*store,
+            batch().event(event).put(&key(QUIET, "bytes"), text),
+        )
+        .await;
+        assert_eq!(
+            bytes(&*store, &key(QUIET, "bytes")).await.as_deref(),
+            Some(text.as_bytes())
+        );
     }
     for reopened in [false, true] {
         if reopened {

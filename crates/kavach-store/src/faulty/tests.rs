@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Batch, Call, Fault, Faults, FaultyStore, Gate, Key, MemoryStore, Migration, Revision, Space, Store,
-    StoreErrorKind, When,
+    Batch, Call, Fault, Faults, FaultyStore, Gate, Key, MemoryStore, Migration, Revision, Space,
+    Store, StoreErrorKind, When,
 };
 
 const QUIET: Space = Space::quiet("quiet");
@@ -12,12 +12,21 @@ fn key() -> Key {
 }
 
 fn put() -> Batch {
-    Batch { puts: vec![(key(), b"v".to_vec())], ..Batch::default() }
+    Batch {
+        puts: vec![(key(), b"v".to_vec())],
+        ..Batch::default()
+    }
 }
 
 fn faulty() -> (Arc<FaultyStore<MemoryStore>>, Faults) {
     let faults = Faults::new();
-    (Arc::new(FaultyStore::new(Arc::new(MemoryStore::new()), faults.clone())), faults)
+    (
+        Arc::new(FaultyStore::new(
+            Arc::new(MemoryStore::new()),
+            faults.clone(),
+        )),
+        faults,
+    )
 }
 
 async fn is_there(store: &FaultyStore<MemoryStore>) -> bool {
@@ -35,7 +44,11 @@ async fn a_fault_says_what_it_does() {
     for (fault, want, done) in cases {
         let (store, faults) = faulty();
         faults.inject(Call::Commit, When::Nth(1), fault.clone());
-        assert_eq!(*store.commit(put()).await.unwrap_err().kind(), want, "{fault:?}");
+        assert_eq!(
+            *store.commit(put()).await.unwrap_err().kind(),
+            want,
+            "{fault:?}"
+        );
         assert_eq!(is_there(&store).await, done, "{fault:?}");
         store.commit(put()).await.unwrap();
         assert_eq!(faults.seen(Call::Commit), 2);
@@ -104,8 +117,14 @@ async fn every_verb_can_fail() {
 async fn what_fails_of_itself_keeps_its_error() {
     let (store, faults) = faulty();
     faults.inject(Call::Commit, When::Each, Fault::UnknownDone);
-    let twice = Batch { deletes: vec![key(), key()], ..Batch::default() };
-    assert_eq!(*store.commit(twice).await.unwrap_err().kind(), StoreErrorKind::InvalidInput);
+    let twice = Batch {
+        deletes: vec![key(), key()],
+        ..Batch::default()
+    };
+    assert_eq!(
+        *store.commit(twice).await.unwrap_err().kind(),
+        StoreErrorKind::InvalidInput
+    );
 }
 
 #[tokio::test]
@@ -113,13 +132,18 @@ async fn a_held_call_waits_for_the_gate() {
     for (before, done) in [(true, false), (false, true)] {
         let (store, faults) = faulty();
         let gate = Gate::new();
-        let fault =
-            if before { Fault::HeldBefore(gate.clone()) } else { Fault::HeldAfter(gate.clone()) };
+        let fault = if before {
+            Fault::HeldBefore(gate.clone())
+        } else {
+            Fault::HeldAfter(gate.clone())
+        };
         faults.inject(Call::Commit, When::Each, fault);
-        let commit = || tokio::spawn({
-            let store = store.clone();
-            async move { store.commit(put()).await }
-        });
+        let commit = || {
+            tokio::spawn({
+                let store = store.clone();
+                async move { store.commit(put()).await }
+            })
+        };
         let (first, second) = (commit(), commit());
         gate.arrived(2).await;
         assert_eq!(is_there(&store).await, done);

@@ -40,7 +40,7 @@ fn one_flipped_bit_does_not_open() {
         let mut flipped = sealed.clone();
         flipped[place / 8] ^= 1 << (place % 8);
         let want = match place / 8 {
-            0 => VaultError::UnknownVersion(Some(flipped[0])),
+            0 => VaultError::UnknownVersion(flipped[0]),
             _ => VaultError::DoesNotOpen,
         };
         assert_eq!(key(1).open(CONTEXT, &flipped), Err(want), "bit {place}");
@@ -50,11 +50,7 @@ fn one_flipped_bit_does_not_open() {
 #[test]
 fn cut_or_extended_bytes_do_not_open() {
     let sealed = key(1).seal(CONTEXT, b"secret", NONCE).unwrap();
-    assert_eq!(
-        key(1).open(CONTEXT, &[]),
-        Err(VaultError::UnknownVersion(None))
-    );
-    for length in 1..sealed.len() {
+    for length in 0..sealed.len() {
         assert_eq!(
             key(1).open(CONTEXT, &sealed[..length]),
             Err(VaultError::DoesNotOpen)
@@ -69,12 +65,14 @@ fn cut_or_extended_bytes_do_not_open() {
 
 #[test]
 fn a_secret_in_the_first_encoding_still_opens() {
-    // Golden: written by version 1; libsodium's crypto_aead_xchacha20poly1305_ietf gives the same.
+    // Golden. Made with libsodium: version and nonce, then `crypto_aead_xchacha20poly1305_ietf_encrypt`
+    // with the version and the context as additional data.
+    let golden = "01090909090909090909090909090909090909090909090909\
+        8088dce43bb21181911bb291a9a645c98c153a3027e3";
     let sealed = key(1).seal(CONTEXT, b"secret", NONCE).unwrap();
-    assert_eq!(hex(&sealed), GOLDEN);
+    assert_eq!(hex(&sealed), golden);
+    assert_eq!(*key(1).open(CONTEXT, &sealed).unwrap(), b"secret");
 }
-
-const GOLDEN: &str = "";
 
 #[test]
 fn the_cipher_is_the_one_of_the_draft() {

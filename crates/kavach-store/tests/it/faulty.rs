@@ -30,8 +30,14 @@ impl Harness for FaultyHarness {
     }
 
     async fn kill_mid_commit(&mut self, batches: Vec<Batch>, moment: u64) -> Killed {
-        let Killed { acknowledged, store } = self.0.kill_mid_commit(batches, moment).await;
-        Killed { acknowledged, store: faulty(store) }
+        let Killed {
+            acknowledged,
+            store,
+        } = self.0.kill_mid_commit(batches, moment).await;
+        Killed {
+            acknowledged,
+            store: faulty(store),
+        }
     }
 }
 

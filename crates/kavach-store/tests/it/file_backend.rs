@@ -17,7 +17,8 @@ use kavach_store::kavach_audit::{Query, SealedEvent, leaf_hash};
 use kavach_store::kavach_core::LogId;
 use kavach_store::{
     AuditCursor, AuditPage, Batch, Change, ChangesPage, Committed, Health, Key, Migration, Record,
-    Revision, ScanPage, SchemaState, Snapshot, Space, Store, StoreError, StoreErrorKind, Version, limits,
+    Revision, ScanPage, SchemaState, Snapshot, Space, Store, StoreError, StoreErrorKind, Version,
+    limits,
 };
 use serde::{Deserialize, Serialize};
 
@@ -84,7 +85,9 @@ impl FileStore {
                 // Only the last line may be torn, in whatever way the power cut left it.
                 if !after.is_empty() {
                     let at = journal.len() - rest.len();
-                    return Err(corrupt(format!("the journal is damaged at byte {at}; restore a backup")));
+                    return Err(corrupt(format!(
+                        "the journal is damaged at byte {at}; restore a backup"
+                    )));
                 }
                 break;
             };
@@ -93,8 +96,14 @@ impl FileStore {
             rest = after;
         }
         disk.cut(journal.len() - rest.len())?;
-        let opened = Opened { disk, failed: false, state };
-        Ok(Self { opened: Arc::new(Mutex::new(opened)) })
+        let opened = Opened {
+            disk,
+            failed: false,
+            state,
+        };
+        Ok(Self {
+            opened: Arc::new(Mutex::new(opened)),
+        })
     }
 
     /// Does something under the lock, on a thread that may wait for the disk. It goes on if the caller
@@ -121,10 +130,12 @@ fn check_line(line: &[u8]) -> Option<&[u8]> {
 }
 
 fn hex(json: &[u8]) -> String {
-    leaf_hash(json).iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    leaf_hash(json)
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 impl Opened {
@@ -136,23 +147,32 @@ impl Opened {
         self.state.check(batch)?;
         let line = self.state.line(batch);
         let json = serde_json::to_string(&line).map_err(|error| {
-            StoreError::new(StoreErrorKind::Unavailable, "the batch cannot be written").because(error)
+            StoreError::new(StoreErrorKind::Unavailable, "the batch cannot be written")
+                .because(error)
         })?;
         // A reader must not see what a power cut can still take back, so the state comes last.
-        if let Err(error) = self.disk.append(&format!("{}{json}\n", hex(json.as_bytes()))) {
+        if let Err(error) = self
+            .disk
+            .append(&format!("{}{json}\n", hex(json.as_bytes())))
+        {
             self.failed = true;
             let message = "the journal could not be written; open the file again, and read";
             return Err(StoreError::new(StoreErrorKind::OutcomeUnknown, message).because(error));
         }
         let version = Version::from_u64(line.version);
         self.state.apply(line)?;
-        Ok(Committed { revision: self.state.revision(), version })
+        Ok(Committed {
+            revision: self.state.revision(),
+            version,
+        })
     }
 }
 
 impl State {
     fn revision(&self) -> Revision {
-        self.commits.last().map_or(Revision::ZERO, |(revision, _)| *revision)
+        self.commits
+            .last()
+            .map_or(Revision::ZERO, |(revision, _)| *revision)
     }
 
     /// Whether the batch may be applied.
@@ -176,14 +196,27 @@ impl State {
     /// The batch as a line, with the next version and revision.
     fn line(&self, batch: &Batch) -> Line {
         let changed: Vec<Place> = batch.graph_changes().into_iter().map(place).collect();
-        let next = || (self.revision().number() + 1, RandomState::new().hash_one(()));
+        let next = || {
+            (
+                self.revision().number() + 1,
+                RandomState::new().hash_one(()),
+            )
+        };
         Line {
             version: self.newest_version + 1,
             revision: (!changed.is_empty()).then(next),
             changed,
-            puts: batch.puts.iter().map(|(key, bytes)| (place(key), bytes.clone())).collect(),
+            puts: batch
+                .puts
+                .iter()
+                .map(|(key, bytes)| (place(key), bytes.clone()))
+                .collect(),
             deletes: batch.deletes.iter().map(place).collect(),
-            events: batch.events.iter().map(|event| event.bytes.clone()).collect(),
+            events: batch
+                .events
+                .iter()
+                .map(|event| event.bytes.clone())
+                .collect(),
         }
     }
 
@@ -191,7 +224,8 @@ impl State {
         let version = Version::from_u64(line.version);
         self.newest_version = line.version;
         if let Some((number, tag)) = line.revision {
-            self.commits.push((Revision::new(number, tag), line.changed));
+            self.commits
+                .push((Revision::new(number, tag), line.changed));
         }
         for (place, bytes) in line.puts {
             self.records.insert(place, Record { bytes, version });
@@ -206,7 +240,8 @@ impl State {
             })?;
             let event = &sealed.event;
             self.times.insert((event.log, event.index), event.time_ns);
-            self.events.insert((event.time_ns, event.log, event.index), sealed);
+            self.events
+                .insert((event.time_ns, event.log, event.index), sealed);
         }
         Ok(())
     }
@@ -221,7 +256,11 @@ impl State {
         let records: Vec<_> = found.by_ref().take(size).collect();
         let last = records.last().map(|(key, _)| key.clone());
         let next = last.filter(|_| found.next().is_some());
-        ScanPage { records, next, revision: self.revision() }
+        ScanPage {
+            records,
+            next,
+            revision: self.revision(),
+        }
     }
 
     fn changes(&self, after: Revision, size: usize) -> Result<ChangesPage, StoreError> {
@@ -231,9 +270,16 @@ impl State {
             _ => self.commits.iter().position(known).map(|place| place + 1),
         };
         let skipped = skipped.ok_or_else(|| {
-            StoreError::new(StoreErrorKind::Compacted, "there was no such revision; take a snapshot")
+            StoreError::new(
+                StoreErrorKind::Compacted,
+                "there was no such revision; take a snapshot",
+            )
         })?;
-        let mut page = ChangesPage { changes: Vec::new(), revision: after, complete: true };
+        let mut page = ChangesPage {
+            changes: Vec::new(),
+            revision: after,
+            complete: true,
+        };
         for (revision, places) in self.commits.iter().skip(skipped) {
             if !page.changes.is_empty() && page.changes.len() + places.len() > size {
                 page.complete = false;
@@ -261,14 +307,20 @@ impl State {
         let next = next.map(|((time_ns, log, index), _)| {
             AuditCursor::new(format!("{time_ns} {log} {index}").into_bytes())
         });
-        AuditPage { events: page.into_iter().map(|(_, sealed)| sealed.clone()).collect(), next }
+        AuditPage {
+            events: page.into_iter().map(|(_, sealed)| sealed.clone()).collect(),
+            next,
+        }
     }
 }
 
 fn parse_cursor(cursor: &AuditCursor) -> Option<(u64, LogId, u64)> {
     let mut words = str::from_utf8(cursor.as_bytes()).ok()?.split(' ');
-    let position =
-        (words.next()?.parse().ok()?, words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let position = (
+        words.next()?.parse().ok()?,
+        words.next()?.parse().ok()?,
+        words.next()?.parse().ok()?,
+    );
     words.next().is_none().then_some(position)
 }
 
@@ -283,8 +335,14 @@ impl Store for FileStore {
     async fn read(&self, keys: &[Key]) -> Result<Snapshot, StoreError> {
         let places: Vec<Place> = keys.iter().map(place).collect();
         self.run(move |Opened { state, .. }| {
-            let records = places.iter().map(|place| state.records.get(place).cloned()).collect();
-            Ok(Snapshot { records, revision: state.revision() })
+            let records = places
+                .iter()
+                .map(|place| state.records.get(place).cloned())
+                .collect();
+            Ok(Snapshot {
+                records,
+                revision: state.revision(),
+            })
         })
         .await
     }
@@ -296,7 +354,8 @@ impl Store for FileStore {
         limit: usize,
     ) -> Result<ScanPage, StoreError> {
         let size = limits::page_size(limit)?;
-        self.run(move |opened| Ok(opened.state.scan(space.name(), &range, size))).await
+        self.run(move |opened| Ok(opened.state.scan(space.name(), &range, size)))
+            .await
     }
 
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
@@ -306,7 +365,8 @@ impl Store for FileStore {
 
     async fn changes(&self, after: Revision, limit: usize) -> Result<ChangesPage, StoreError> {
         let size = limits::page_size(limit)?;
-        self.run(move |opened| opened.state.changes(after, size)).await
+        self.run(move |opened| opened.state.changes(after, size))
+            .await
     }
 
     async fn audit_scan(
@@ -320,19 +380,29 @@ impl Store for FileStore {
             let message = "the cursor is not one of this store; start without one";
             StoreError::new(StoreErrorKind::InvalidInput, message)
         };
-        let after = after.map(|cursor| parse_cursor(cursor).ok_or_else(foreign)).transpose()?;
+        let after = after
+            .map(|cursor| parse_cursor(cursor).ok_or_else(foreign))
+            .transpose()?;
         let query = query.clone();
-        self.run(move |opened| Ok(opened.state.audit(&query, after, size))).await
+        self.run(move |opened| Ok(opened.state.audit(&query, after, size)))
+            .await
     }
 
     async fn migrate(&self, _: Migration) -> Result<SchemaState, StoreError> {
-        Ok(SchemaState { found: 1, wanted: 1 })
+        Ok(SchemaState {
+            found: 1,
+            wanted: 1,
+        })
     }
 
     async fn health(&self) -> Result<Health, StoreError> {
         self.run(|Opened { state, .. }| {
             let (revision, events) = (state.revision(), state.events.len() as u64);
-            Ok(Health { backend: "file".to_owned(), revision, events })
+            Ok(Health {
+                backend: "file".to_owned(),
+                revision,
+                events,
+            })
         })
         .await
     }

@@ -41,10 +41,15 @@ impl Harness for MemoryHarness {
         if let Some(last) = last {
             let mut commit = pin!(self.store.commit(last));
             if moment % 2 == 1 {
-                let _unseen = commit.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                let _unseen = commit
+                    .as_mut()
+                    .poll(&mut Context::from_waker(Waker::noop()));
             }
         }
-        Killed { acknowledged, store: self.second_handle().await }
+        Killed {
+            acknowledged,
+            store: self.second_handle().await,
+        }
     }
 }
 

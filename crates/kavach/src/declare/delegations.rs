@@ -31,24 +31,24 @@ impl Plan<'_> {
                 self.problem(Place::Delegation(number, "to"), message);
             }
         }
-        // A giver may be spawned by a delegation that stands further down.
-        let spawned: HashSet<&Name> = declared.iter().map(|delegation| &delegation.to).collect();
-        loop {
-            let (ready, later): (Vec<_>, Vec<_>) = open.into_iter().partition(|(_, delegation)| {
-                self.acting(&delegation.from).is_some() || !spawned.contains(&delegation.from)
-            });
-            if ready.is_empty() {
-                for (number, delegation) in later {
-                    let message = format!("nobody gives `{}` anything to pass on", delegation.from);
-                    self.problem(Place::Delegation(number, "from"), message);
-                }
-                return Ok(());
-            }
-            for (number, delegation) in ready {
-                self.delegation(number, delegation)?;
-            }
+        let mut planned = BTreeMap::new();
+        while !open.is_empty() {
+            // Whatever leads to a giver comes before what it passes on.
+            let leading: HashSet<&Name> = open.iter().map(|(_, delegation)| &delegation.to).collect();
+            let (ready, later): (Vec<_>, Vec<_>) =
+                open.into_iter().partition(|(_, delegation)| !leading.contains(&delegation.from));
             open = later;
+            for (number, delegation) in &ready {
+                self.delegation(*number, delegation)?;
+                planned.extend(self.steps.pop_if(|_| true).map(|step| (*number, step)));
+            }
+            if ready.is_empty() && !self.one_of_a_ring(&mut open, &mut planned)? {
+                self.stuck(&open)?;
+                break;
+            }
         }
+        self.steps.extend(planned.into_values());
+        Ok(())
     }
 
     /// The agent of this name, if it is not revoked.

@@ -32,7 +32,10 @@ pub(super) struct Plan<'a> {
     events: Vec<Event>,
     pub(super) steps: Vec<Step>,
     pub(super) problems: Vec<Problem>,
+    /// Agents that are declared, or spawned by a delegation that is.
     pub(super) named_agents: Vec<AgentId>,
+    /// Agents that declared delegations lead to, whoever made them.
+    pub(super) receivers: Vec<AgentId>,
     pub(super) named_delegations: Vec<DelegationId>,
 }
 
@@ -94,6 +97,7 @@ impl<'a> Plan<'a> {
             steps: Vec::new(),
             problems: Vec::new(),
             named_agents: Vec::new(),
+            receivers: Vec::new(),
             named_delegations: Vec::new(),
         }
     }
@@ -125,6 +129,13 @@ impl<'a> Plan<'a> {
         about: About,
         change: Change,
     ) -> Result<(), ApplyError> {
+        let event = self.kavach.event_of(kind, None, about, self.revision);
+        let event = event.map_err(ChangeError::from)?;
+        if !event.fits() {
+            let words = "what is declared is too long for one audit event; use fewer or wider permissions";
+            let refusal = Refusal::new(kavach_core::Reason::LimitReached, words);
+            return Err(ChangeError::Refused(refusal).into());
+        }
         let touched = change.writes.iter().map(Record::key).chain(change.relies_on);
         for key in touched {
             let stamp = self.present.stamp(&key);
@@ -139,8 +150,7 @@ impl<'a> Plan<'a> {
             })?;
             self.writes.insert(record.key(), record);
         }
-        let event = self.kavach.event_of(kind, None, about, self.revision);
-        self.events.push(event.map_err(ChangeError::from)?);
+        self.events.push(event);
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
 #[derive(Default)]
-pub struct InFile {
+pub(crate) struct InFile {
     folder: Option<tempfile::TempDir>,
     store: Option<Arc<RedbStore>>,
 }
@@ -61,7 +61,10 @@ impl Harness for InFile {
         let acknowledged = commit_until_killed(&store, batches).await;
         left.store(0, Ordering::SeqCst);
         drop(store);
-        Killed { acknowledged, store: self.open() }
+        Killed {
+            acknowledged,
+            store: self.open(),
+        }
     }
 }
 
@@ -74,13 +77,29 @@ struct Mortal {
 
 impl Mortal {
     fn open(path: &Path, left: &Arc<AtomicU64>) -> Self {
-        let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
-        Self { file: FileBackend::new(file).unwrap(), left: Arc::clone(left) }
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .unwrap();
+        Self {
+            file: FileBackend::new(file).unwrap(),
+            left: Arc::clone(left),
+        }
     }
 
     fn count(&self) -> io::Result<()> {
-        let counted = |left: u64| if left == u64::MAX { Some(left) } else { left.checked_sub(1) };
-        match self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, counted) {
+        let counted = |left: u64| {
+            if left == u64::MAX {
+                Some(left)
+            } else {
+                left.checked_sub(1)
+            }
+        };
+        match self
+            .left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, counted)
+        {
             Ok(_) => Ok(()),
             Err(_) => Err(io::Error::other("killed")),
         }

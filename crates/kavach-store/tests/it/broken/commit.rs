@@ -9,8 +9,9 @@ use kavach_store::{
 };
 use tokio::task::yield_now;
 
+use super::flaws::Flaw;
+use super::hidden;
 use super::store::{Armed, Broken};
-use super::{Flaw, hidden};
 
 impl Broken {
     pub(super) async fn commit_with_flaw(&self, mut batch: Batch) -> Result<Committed, StoreError> {
@@ -21,24 +22,38 @@ impl Broken {
             Flaw::LosesACommitAfterADrop if self.memory.dropped.swap(false, Ordering::Relaxed) => {
                 self.inner.commit(Batch::default()).await?
             }
-            Flaw::ConflictStillWrites | Flaw::ConflictStillRecords => self.conflict_writes(batch).await?,
+            Flaw::ConflictStillWrites | Flaw::ConflictStillRecords => {
+                self.conflict_writes(batch).await?
+            }
             Flaw::ChecksThenActs => self.check_then_act(batch).await?,
             Flaw::WritesOneByOne => self.one_by_one(batch, 1).await?,
-            Flaw::ChunksLargeBatches if batch.puts.len() > 1000 => self.one_by_one(batch, 1000).await?,
+            Flaw::ChunksLargeBatches if batch.puts.len() > 1000 => {
+                self.one_by_one(batch, 1000).await?
+            }
             _ => {
                 self.break_batch(&mut batch).await?;
                 self.break_answer(self.inner.commit(batch).await)?
             }
         };
         if let Some((_, bytes)) = first {
-            committed.version = self.shown_version(&Record { bytes, version: committed.version });
+            committed.version = self.shown_version(&Record {
+                bytes,
+                version: committed.version,
+            });
         }
         committed.revision = self.shown_revision(committed.revision);
         Ok(committed)
     }
 
     async fn version(&self, key: &Key) -> Option<Record> {
-        self.inner.read(std::slice::from_ref(key)).await.unwrap().records.into_iter().next().unwrap()
+        self.inner
+            .read(std::slice::from_ref(key))
+            .await
+            .unwrap()
+            .records
+            .into_iter()
+            .next()
+            .unwrap()
     }
 
     /// From the keys and versions that this store shows to those that it has.
@@ -68,13 +83,16 @@ impl Broken {
         match self.flaw {
             Flaw::LosesEvents => batch.events.clear(),
             Flaw::IgnoresAbsent => {
-                batch.expectations.retain(|(_, expect)| *expect != Expect::Absent);
+                batch
+                    .expectations
+                    .retain(|(_, expect)| *expect != Expect::Absent);
             }
             Flaw::ExpectsAfterwards => {
                 let put = |key: &Key| batch.puts.iter().any(|(put, _)| put == key);
-                let broken = batch.expectations.iter().position(|(key, expect)| {
-                    *expect == Expect::Absent && put(key)
-                });
+                let broken = batch
+                    .expectations
+                    .iter()
+                    .position(|(key, expect)| *expect == Expect::Absent && put(key));
                 if let Some(place) = broken {
                     return refuse(StoreErrorKind::Conflict(vec![place]));
                 }
@@ -92,7 +110,9 @@ impl Broken {
                     }
                 }
             }
-            Flaw::RefusesLargeRecords if batch.puts.iter().any(|(_, bytes)| bytes.len() > 65_535) => {
+            Flaw::RefusesLargeRecords
+                if batch.puts.iter().any(|(_, bytes)| bytes.len() > 65_535) =>
+            {
                 return refuse(StoreErrorKind::InvalidInput);
             }
             Flaw::QuietBatchesCount => batch.puts.extend(hidden().puts),
@@ -105,13 +125,21 @@ impl Broken {
                 }
                 batch.deletes = there;
             }
-            Flaw::ConflictsAtRandom if self.memory.commits.fetch_add(1, Ordering::Relaxed) % 10 == 9 => {
+            Flaw::ConflictsAtRandom
+                if self.memory.commits.fetch_add(1, Ordering::Relaxed) % 10 == 9 =>
+            {
                 return refuse(StoreErrorKind::Conflict(Vec::new()));
             }
             Flaw::DropsDuplicatesInSilence => {
-                let known = self.inner.audit_scan(&Query::default(), None, 4096).await?.events;
+                let known = self
+                    .inner
+                    .audit_scan(&Query::default(), None, 4096)
+                    .await?
+                    .events;
                 let place = |sealed: &SealedEvent| (sealed.event.log, sealed.event.index);
-                batch.events.retain(|event| !known.iter().any(|known| place(known) == place(event)));
+                batch
+                    .events
+                    .retain(|event| !known.iter().any(|known| place(known) == place(event)));
             }
             _ => {}
         }
@@ -134,8 +162,14 @@ impl Broken {
             && matches!(error.kind(), StoreErrorKind::Conflict(_))
         {
             let left = match self.flaw {
-                Flaw::ConflictStillWrites => Batch { puts: batch.puts, ..Batch::default() },
-                _ => Batch { events: batch.events, ..Batch::default() },
+                Flaw::ConflictStillWrites => Batch {
+                    puts: batch.puts,
+                    ..Batch::default()
+                },
+                _ => Batch {
+                    events: batch.events,
+                    ..Batch::default()
+                },
             };
             let _ = self.inner.commit(left).await;
         }
@@ -143,18 +177,34 @@ impl Broken {
     }
 
     async fn check_then_act(&self, batch: Batch) -> Result<Committed, StoreError> {
-        let asked = Batch { expectations: batch.expectations.clone(), ..Batch::default() };
+        let asked = Batch {
+            expectations: batch.expectations.clone(),
+            ..Batch::default()
+        };
         self.inner.commit(asked).await?;
         yield_now().await;
-        self.inner.commit(Batch { expectations: Vec::new(), ..batch }).await
+        self.inner
+            .commit(Batch {
+                expectations: Vec::new(),
+                ..batch
+            })
+            .await
     }
 
     /// Writes so many records at a time, and pauses in between.
     async fn one_by_one(&self, batch: Batch, size: usize) -> Result<Committed, StoreError> {
         batch.check()?;
-        let rest = Batch { puts: Vec::new(), ..batch.clone() };
+        let rest = Batch {
+            puts: Vec::new(),
+            ..batch.clone()
+        };
         for puts in batch.puts.chunks(size) {
-            self.inner.commit(Batch { puts: puts.to_vec(), ..Batch::default() }).await?;
+            self.inner
+                .commit(Batch {
+                    puts: puts.to_vec(),
+                    ..Batch::default()
+                })
+                .await?;
             yield_now().await;
         }
         self.inner.commit(rest).await

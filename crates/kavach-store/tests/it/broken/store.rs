@@ -10,12 +10,13 @@ use async_trait::async_trait;
 use kavach_store::kavach_audit::{Query, SealedEvent};
 use kavach_store::limits::KEY_BYTES_MAX;
 use kavach_store::{
-    AuditCursor, AuditPage, Batch, Change, ChangesPage, Committed, Health, Key, MemoryStore, Migration,
-    Record, Revision, ScanPage, SchemaState, Snapshot, Space, Store, StoreError, StoreErrorKind, Version,
+    AuditCursor, AuditPage, Batch, Change, ChangesPage, Committed, Health, Key, MemoryStore,
+    Migration, Record, Revision, ScanPage, SchemaState, Snapshot, Space, Store, StoreError,
+    StoreErrorKind, Version,
 };
 use tokio::task::yield_now;
 
-use super::Flaw;
+use super::flaws::Flaw;
 
 #[derive(Debug)]
 pub(super) struct Broken {
@@ -30,7 +31,7 @@ pub(super) struct Memory {
     /// Records that were read, and how often.
     cached: Mutex<HashMap<Key, (Option<Record>, u32)>>,
     /// Changes that were listed.
-    listed: Mutex<HashMap<(Revision, Vec<u8>), Option<Record>>>,
+    listed: Mutex<Listed>,
     /// From which version on how much is subtracted.
     shifts: Mutex<Vec<(u64, u64)>>,
     /// The first revision that the feed still knows.
@@ -40,30 +41,50 @@ pub(super) struct Memory {
     pub(super) commits: AtomicU64,
 }
 
+type Listed = HashMap<(Revision, Vec<u8>), Option<Record>>;
+
 impl Memory {
     /// Has versions count on from the greatest that is left.
     pub(super) async fn start_versions_again(&self, store: &MemoryStore) {
-        let newest = store.commit(Batch::default()).await.unwrap().version.as_u64();
+        let newest = store
+            .commit(Batch::default())
+            .await
+            .unwrap()
+            .version
+            .as_u64();
         let mut left = 0;
         for name in ["kit_graph", "kit_other", "kit_quiet"] {
             let all = (Bound::Unbounded, Bound::Unbounded);
             let page = store.scan(Space::quiet(name), all, 1000).await.unwrap();
-            let versions = page.records.iter().map(|(_, record)| self.shifted(record.version).as_u64());
+            let versions = page
+                .records
+                .iter()
+                .map(|(_, record)| self.shifted(record.version).as_u64());
             left = left.max(versions.max().unwrap_or(0));
         }
-        self.shifts.lock().unwrap().push((newest + 1, newest - left));
+        self.shifts
+            .lock()
+            .unwrap()
+            .push((newest + 1, newest - left));
     }
 
     fn shifted(&self, version: Version) -> Version {
         let shifts = self.shifts.lock().unwrap();
-        let shift = shifts.iter().rev().find(|(from, _)| version.as_u64() >= *from);
+        let shift = shifts
+            .iter()
+            .rev()
+            .find(|(from, _)| version.as_u64() >= *from);
         Version::from_u64(version.as_u64() - shift.map_or(0, |(_, shift)| *shift))
     }
 }
 
 impl Broken {
     pub(super) fn new(flaw: Flaw, inner: MemoryStore, memory: Arc<Memory>) -> Self {
-        Self { flaw, inner, memory }
+        Self {
+            flaw,
+            inner,
+            memory,
+        }
     }
 
     pub(super) fn is(&self, flaw: Flaw) -> bool {
@@ -94,7 +115,9 @@ impl Broken {
 
     pub(super) fn shown_revision(&self, revision: Revision) -> Revision {
         match self.flaw {
-            Flaw::OneTagForEachStore => Revision::new(revision.number(), revision.number().min(1) * 77),
+            Flaw::OneTagForEachStore => {
+                Revision::new(revision.number(), revision.number().min(1) * 77)
+            }
             _ => revision,
         }
     }
@@ -105,7 +128,10 @@ impl Broken {
         match self.flaw {
             Flaw::CutsLongKeys => bytes.truncate(KEY_BYTES_MAX),
             Flaw::CutsKeysAtNul => {
-                let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+                let end = bytes
+                    .iter()
+                    .position(|byte| *byte == 0)
+                    .unwrap_or(bytes.len());
                 bytes.truncate(end.max(1));
             }
             Flaw::FoldsCase => bytes.make_ascii_lowercase(),
@@ -127,8 +153,15 @@ impl Broken {
         if number == 0 {
             return Some(Revision::ZERO);
         }
-        let all = self.inner.changes(Revision::ZERO, 4096).await.unwrap().changes;
-        all.iter().map(|change| change.revision).find(|revision| revision.number() == number)
+        let all = self
+            .inner
+            .changes(Revision::ZERO, 4096)
+            .await
+            .unwrap()
+            .changes;
+        all.iter()
+            .map(|change| change.revision)
+            .find(|revision| revision.number() == number)
     }
 
     async fn after(&self, after: Revision) -> Revision {
@@ -149,9 +182,14 @@ impl Broken {
         let mut page = self.inner.scan(space, range.clone(), limit).await?;
         match self.flaw {
             Flaw::LeaksSpacesWithTheSamePrefix => {
-                let others = ["aa", "a_", "a_b", "ab"].into_iter().filter(|name| *name != space.name());
+                let others = ["aa", "a_", "a_b", "ab"]
+                    .into_iter()
+                    .filter(|name| *name != space.name());
                 for name in others.filter(|name| name.starts_with(space.name())) {
-                    let leaked = self.inner.scan(Space::quiet(name), range.clone(), limit).await?;
+                    let leaked = self
+                        .inner
+                        .scan(Space::quiet(name), range.clone(), limit)
+                        .await?;
                     page.records.extend(leaked.records);
                 }
                 page.records.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -164,7 +202,8 @@ impl Broken {
                 let later = self.inner.scan(space, range, limit).await?;
                 let half = |key: &[u8]| key < &b"place/5"[..];
                 page.records.retain(|(key, _)| half(key));
-                page.records.extend(later.records.into_iter().filter(|(key, _)| !half(key)));
+                page.records
+                    .extend(later.records.into_iter().filter(|(key, _)| !half(key)));
                 page.revision = later.revision;
             }
             Flaw::EndsAfterOnePage => page.next = None,
@@ -180,7 +219,9 @@ impl Broken {
                 (event.time_ns, event.log, event.index.to_string())
             }),
             Flaw::EncodesEventsAgain => {
-                page.events.iter_mut().for_each(|event| event.bytes.push(b' '));
+                page.events
+                    .iter_mut()
+                    .for_each(|event| event.bytes.push(b' '));
             }
             Flaw::CannotHoldEmoji => {
                 for sealed in &mut page.events {
@@ -205,13 +246,24 @@ impl Broken {
 
     fn changes_shown(&self, page: &mut ChangesPage, limit: usize) {
         match self.flaw {
-            Flaw::FeedHasGaps => page.changes.retain(|change| change.revision.number() % 5 != 3),
+            Flaw::FeedHasGaps => page
+                .changes
+                .retain(|change| change.revision.number() % 5 != 3),
             Flaw::FeedLeavesOutDeletes => page.changes.retain(|change| change.record.is_some()),
             Flaw::FeedSplitsCommits => page.changes.truncate(limit),
             Flaw::FeedShowsOldValues => {
                 let mut listed = self.memory.listed.lock().unwrap();
-                for Change { revision, key, record, .. } in &mut page.changes {
-                    *record = listed.entry((*revision, key.clone())).or_insert(record.clone()).clone();
+                for Change {
+                    revision,
+                    key,
+                    record,
+                    ..
+                } in &mut page.changes
+                {
+                    *record = listed
+                        .entry((*revision, key.clone()))
+                        .or_insert(record.clone())
+                        .clone();
                 }
             }
             _ => {}
@@ -256,7 +308,9 @@ impl Store for Broken {
             Flaw::AnswersRepeatedKeysOnce => {
                 let mut seen = BTreeSet::new();
                 let mut keys = keys.iter();
-                snapshot.records.retain(|_| seen.insert(keys.next().unwrap()));
+                snapshot
+                    .records
+                    .retain(|_| seen.insert(keys.next().unwrap()));
             }
             Flaw::ReadsKeysOneByOne => {
                 for (place, key) in keys.iter().enumerate() {
@@ -278,7 +332,11 @@ impl Store for Broken {
             }
             _ => {}
         }
-        snapshot.records = snapshot.records.into_iter().map(|record| self.shown(record)).collect();
+        snapshot.records = snapshot
+            .records
+            .into_iter()
+            .map(|record| self.shown(record))
+            .collect();
         snapshot.revision = self.shown_revision(snapshot.revision);
         Ok(snapshot)
     }
@@ -317,7 +375,11 @@ impl Store for Broken {
             return Err(StoreError::new(StoreErrorKind::Compacted, "forgotten"));
         }
         if self.is(Flaw::FeedAcceptsTheFuture) && after.number() > now {
-            return Ok(ChangesPage { changes: Vec::new(), revision: after, complete: true });
+            return Ok(ChangesPage {
+                changes: Vec::new(),
+                revision: after,
+                complete: true,
+            });
         }
         let mut page = self.inner.changes(self.after(after).await, limit).await?;
         self.changes_shown(&mut page, limit);
@@ -343,7 +405,10 @@ impl Store for Broken {
         let answer = match self.flaw {
             // Takes a page of all, and only then looks what matches.
             Flaw::EndsAtAnEmptyPage => {
-                let all = Query { tenant: query.tenant, ..Query::default() };
+                let all = Query {
+                    tenant: query.tenant,
+                    ..Query::default()
+                };
                 let mut page = self.inner.audit_scan(&all, after, limit).await?;
                 page.events.retain(|sealed| query.matches(&sealed.event));
                 Ok(page)
@@ -351,7 +416,9 @@ impl Store for Broken {
             _ => self.inner.audit_scan(&query, after, limit).await,
         };
         let mut page = match answer {
-            Err(_) if self.is(Flaw::AcceptsAnyCursor) => self.inner.audit_scan(&query, None, limit).await?,
+            Err(_) if self.is(Flaw::AcceptsAnyCursor) => {
+                self.inner.audit_scan(&query, None, limit).await?
+            }
             answer => answer?,
         };
         self.events_shown(&mut page);
@@ -360,7 +427,11 @@ impl Store for Broken {
 
     async fn migrate(&self, migration: Migration) -> Result<SchemaState, StoreError> {
         let state = self.inner.migrate(migration).await?;
-        Ok(if self.is(Flaw::IsNeverMigrated) { SchemaState { found: 0, ..state } } else { state })
+        Ok(if self.is(Flaw::IsNeverMigrated) {
+            SchemaState { found: 0, ..state }
+        } else {
+            state
+        })
     }
 
     async fn health(&self) -> Result<Health, StoreError> {

@@ -16,7 +16,12 @@ pub(crate) struct Disk {
 impl Disk {
     /// The file at `path`, held alone as long as this lives.
     pub(crate) fn open(path: &Path, power: Option<(usize, usize)>) -> Result<Self, StoreError> {
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+        let opened = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path);
         let file = opened.map_err(unavailable)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -28,7 +33,9 @@ impl Disk {
         }
         // The name of a new file is safe once its folder is.
         let folder = path.parent().unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(unavailable)?;
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(unavailable)?;
         Ok(Self { file, power })
     }
 
@@ -41,8 +48,12 @@ impl Disk {
     /// Drops what lies behind `length`, and goes on there.
     pub(crate) fn cut(&mut self, length: usize) -> Result<(), StoreError> {
         let length = length as u64;
-        let cut = self.file.set_len(length).and_then(|()| self.file.sync_all());
-        cut.and_then(|()| self.file.seek(SeekFrom::Start(length))).map_err(unavailable)?;
+        let cut = self
+            .file
+            .set_len(length)
+            .and_then(|()| self.file.sync_all());
+        cut.and_then(|()| self.file.seek(SeekFrom::Start(length)))
+            .map_err(unavailable)?;
         Ok(())
     }
 

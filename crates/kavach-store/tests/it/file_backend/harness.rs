@@ -18,7 +18,10 @@ struct FileHarness {
 
 impl FileHarness {
     fn new() -> Self {
-        Self { folder: TempDir::new().unwrap(), store: None }
+        Self {
+            folder: TempDir::new().unwrap(),
+            store: None,
+        }
     }
 
     fn path(&self) -> PathBuf {
@@ -27,7 +30,9 @@ impl FileHarness {
 
     fn open(&mut self, power: Option<(usize, usize)>) -> Arc<FileStore> {
         let disk = Disk::open(&self.path(), power).unwrap();
-        self.store.insert(Arc::new(FileStore::open(disk).unwrap())).clone()
+        self.store
+            .insert(Arc::new(FileStore::open(disk).unwrap()))
+            .clone()
     }
 
     /// Waits for operations whose futures were dropped, and closes the file.
@@ -35,7 +40,9 @@ impl FileHarness {
         let Some(store) = self.store.take() else {
             return;
         };
-        let mut opened = Arc::into_inner(store).expect("the kit dropped its handles").opened;
+        let mut opened = Arc::into_inner(store)
+            .expect("the kit dropped its handles")
+            .opened;
         while let Err(still) = Arc::try_unwrap(opened) {
             opened = still;
             tokio::task::yield_now().await;
@@ -73,7 +80,10 @@ impl Harness for FileHarness {
         let acknowledged = commit_until_killed(&*store, batches).await;
         drop(store);
         self.close().await;
-        Killed { acknowledged, store: self.open(None) }
+        Killed {
+            acknowledged,
+            store: self.open(None),
+        }
     }
 }
 
@@ -84,7 +94,10 @@ mod conformance {
 }
 
 fn put(key: &[u8]) -> Batch {
-    Batch { puts: vec![(Key::new(Space::graph("graph"), key), b"v".to_vec())], ..Batch::default() }
+    Batch {
+        puts: vec![(Key::new(Space::graph("graph"), key), b"v".to_vec())],
+        ..Batch::default()
+    }
 }
 
 #[test]
@@ -121,6 +134,10 @@ async fn after_a_failed_write_nothing_is_written_until_the_file_is_opened_again(
         }
     }
     assert_eq!(kinds[0], StoreErrorKind::OutcomeUnknown);
-    assert!(kinds[1..].iter().all(|kind| *kind == StoreErrorKind::Unavailable));
+    assert!(
+        kinds[1..]
+            .iter()
+            .all(|kind| *kind == StoreErrorKind::Unavailable)
+    );
     assert!(kinds.len() > 1);
 }

@@ -1,0 +1,170 @@
+//! The data folder: `kavach.redb` and `master.key`.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use kavach::audit::shown;
+use kavach::{Kavach, MasterKey, MemoryStore, OpenError, StoreErrorKind, TenantId};
+use kavach_store_redb::RedbStore;
+
+use crate::console::Console;
+use crate::failure::{Failure, with_causes};
+use crate::master_key;
+
+/// The file of the store.
+const STORE_FILE: &str = "kavach.redb";
+
+/// Where the data lie, and whose they are.
+#[derive(Clone, Debug)]
+pub(crate) struct Data {
+    pub(crate) folder: PathBuf,
+    pub(crate) tenant: TenantId,
+}
+
+impl Data {
+    /// Runs `work` on the store, which it may change. The folder, and what is in it, is made at first use.
+    pub(crate) async fn change<T>(
+        &self,
+        work: impl AsyncFnOnce(&Kavach) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let kavach = self.open_for_changes().await?;
+        let result = work(&kavach).await;
+        kavach.close().await;
+        result
+    }
+
+    /// Runs `work` on the store, which it leaves as it is. Where there is none, on an empty one.
+    pub(crate) async fn look<T>(
+        &self,
+        console: &mut Console,
+        work: impl AsyncFnOnce(&Kavach, &mut Console) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let kavach = match self.open_for_looking().await? {
+            Some(kavach) => kavach,
+            None => {
+                let folder = shown_path(&self.folder);
+                console.note(format_args!("note: there is nothing in `{folder}` yet"));
+                Kavach::open(MemoryStore::new()).await?.in_tenant(self.tenant)
+            }
+        };
+        let result = work(&kavach, console).await;
+        kavach.close().await;
+        result
+    }
+
+    async fn open_for_changes(&self) -> Result<Kavach, Failure> {
+        let created = create_folder(&self.folder)?;
+        let key = match (master_key::read(&self.folder)?, self.has_store()?) {
+            (Some(key), _) => key,
+            (None, true) => return Err(master_key::missing(&self.folder)),
+            (None, false) => master_key::create(&self.folder).inspect_err(|_| {
+                if created {
+                    // Leave things as they were. A folder with something in it stays.
+                    let _ = fs::remove_dir(&self.folder);
+                }
+            })?,
+        };
+        self.open_on(RedbStore::open(self.store_file()).map_err(OpenError::from), key)
+            .await
+            .map_err(|error| self.unusable(&error))
+    }
+
+    /// The store, for reading; also while another process has it. `None` if there is none.
+    pub(crate) async fn open_for_looking(&self) -> Result<Option<Kavach>, Failure> {
+        if !is_folder(&self.folder)? || !self.has_store()? {
+            return Ok(None);
+        }
+        let key = master_key::read(&self.folder)?;
+        let key = key.ok_or_else(|| master_key::missing(&self.folder))?;
+        let store = RedbStore::open_read_only(self.store_file()).map_err(OpenError::from);
+        let opened = match self.open_on(store, key.clone()).await {
+            // Who had it last was stopped in the middle: it has to be set right first.
+            Err(OpenError::Store(error)) if is_left_unfinished(error.kind()) => {
+                let store = RedbStore::open(self.store_file()).map_err(OpenError::from);
+                self.open_on(store, key).await
+            }
+            other => other,
+        };
+        opened.map(Some).map_err(|error| self.unusable(&error))
+    }
+
+    async fn open_on(
+        &self,
+        store: Result<RedbStore, OpenError>,
+        key: MasterKey,
+    ) -> Result<Kavach, OpenError> {
+        let kavach = Kavach::builder(store?).master_key(key).open().await?;
+        Ok(kavach.in_tenant(self.tenant))
+    }
+
+    fn store_file(&self) -> PathBuf {
+        self.folder.join(STORE_FILE)
+    }
+
+    fn has_store(&self) -> Result<bool, Failure> {
+        let file = self.store_file();
+        file.try_exists().map_err(|error| unreadable(&file, &error))
+    }
+
+    fn unusable(&self, error: &OpenError) -> Failure {
+        match error {
+            OpenError::WrongMasterKey => master_key::other(&self.folder),
+            error => Failure::Error(with_causes(error)),
+        }
+    }
+}
+
+/// Whether a store that cannot be read may be fine once it was opened for writing.
+fn is_left_unfinished(kind: &StoreErrorKind) -> bool {
+    matches!(kind, StoreErrorKind::Unavailable | StoreErrorKind::ReadOnly)
+}
+
+/// Makes sure that the folder is there, and says whether that took making it.
+fn create_folder(folder: &Path) -> Result<bool, Failure> {
+    if is_folder(folder)? {
+        return Ok(false);
+    }
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        // A trail says who did what: nobody else's business.
+        builder.mode(0o700);
+    }
+    builder.create(folder).map(|()| true).map_err(|error| {
+        Failure::error(format!(
+            "the data folder `{}` cannot be created ({error}); create it, or name another one with \
+             `--data`",
+            shown_path(folder)
+        ))
+    })
+}
+
+/// Whether the folder is there; an error if something else is.
+fn is_folder(folder: &Path) -> Result<bool, Failure> {
+    match fs::metadata(folder) {
+        Ok(found) if found.is_dir() => Ok(true),
+        Ok(_) => Err(Failure::error(format!(
+            "`{}` is a file, and the data need a folder; name one with `--data`",
+            shown_path(folder)
+        ))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(unreadable(folder, &error)),
+    }
+}
+
+/// A file or folder that this user may not look into.
+pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    Failure::error(format!(
+        "`{}` cannot be read ({error}); give this user the right to, or name another data folder with \
+         `--data`",
+        shown_path(path)
+    ))
+}
+
+/// A path, safe in a terminal.
+pub(crate) fn shown_path(path: &Path) -> String {
+    shown(&path.display().to_string()).to_string()
+}

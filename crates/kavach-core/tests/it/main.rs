@@ -1,0 +1,19 @@
+//! What the policy engine promises, seen from outside.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
+mod agreement;
+mod bounds;
+mod forest;
+mod fuzz;
+mod golden;
+mod holes;
+mod properties;
+mod roundtrip;
+mod runs;
+mod world;
