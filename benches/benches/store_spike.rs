@@ -31,9 +31,15 @@ const AGENTS: u128 = 1_000;
 const START_MS: u64 = 1_795_270_985_000;
 
 fn main() -> Result<(), Failed> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     let event = template()?.seal().bytes.len();
-    println!("an event of {event} bytes; in {}", std::env::temp_dir().display());
+    println!(
+        "an event of {event} bytes; in {}",
+        std::env::temp_dir().display()
+    );
     println!(
         "{:<28} {:>7} {:>9} {:>9} {:>9} {:>10} {:>12}",
         "", "callers", "events/s", "p50 ms", "p99 ms", "commits/s", "CPU us/event"
@@ -43,9 +49,9 @@ fn main() -> Result<(), Failed> {
             let mut best: Option<Measured> = None;
             for _ in 0..RUNS {
                 let measured = runtime.block_on(measure(target, callers, events))?;
-                let is_best = best
-                    .as_ref()
-                    .is_none_or(|best| measured.latencies.per_second() > best.latencies.per_second());
+                let is_best = best.as_ref().is_none_or(|best| {
+                    measured.latencies.per_second() > best.latencies.per_second()
+                });
                 if is_best {
                     best = Some(measured);
                 }
@@ -123,7 +129,9 @@ async fn measure(target: Target, callers: usize, events: usize) -> Result<Measur
         let (requests, template) = (requests.clone(), Arc::clone(&template));
         async move {
             let (answer, answered) = oneshot::channel();
-            requests.send((decision(&template, number as u128), answer)).await?;
+            requests
+                .send((decision(&template, number as u128), answer))
+                .await?;
             Ok(answered.await?)
         }
     })
@@ -131,7 +139,11 @@ async fn measure(target: Target, callers: usize, events: usize) -> Result<Measur
     let cpu_us = (cpu_time() - cpu).as_micros();
     // The callers are gone, so the committer ends.
     committer.await??;
-    Ok(Measured { latencies, commits: commits.load(Ordering::Relaxed), cpu_us })
+    Ok(Measured {
+        latencies,
+        commits: commits.load(Ordering::Relaxed),
+        cpu_us,
+    })
 }
 
 /// Takes what waits, commits it together, and lets the callers go.
@@ -144,7 +156,10 @@ async fn commit_groups(
     let mut spent = 0_u64;
     let mut group = Vec::new();
     while waiting.recv_many(&mut group, GROUP_EVENTS_MAX).await > 0 {
-        let mut writes = Writes { events: Vec::with_capacity(group.len()), ..Writes::default() };
+        let mut writes = Writes {
+            events: Vec::with_capacity(group.len()),
+            ..Writes::default()
+        };
         let mut answers = Vec::with_capacity(group.len());
         for (event, answer) in group.drain(..) {
             let time_ns = head.time_ns().max(START_MS * 1_000_000) + 1_000;
@@ -249,7 +264,9 @@ impl Bare {
 
     async fn commit(&mut self, writes: Writes) -> Result<(), Failed> {
         let (answer, answered) = oneshot::channel();
-        self.jobs.send((writes, answer)).map_err(|_| "the thread is gone")?;
+        self.jobs
+            .send((writes, answer))
+            .map_err(|_| "the thread is gone")?;
         answered.await?
     }
 }
@@ -294,7 +311,11 @@ fn template() -> Result<Event, Failed> {
     event.owner = Some(SubjectId::from_parts(at_ms, 3));
     for hop in 0..3 {
         let delegation = (hop > 0).then(|| DelegationId::from_parts(at_ms, hop));
-        event.line.push(Hop { agent: AgentId::from_parts(at_ms, hop), delegation, at });
+        event.line.push(Hop {
+            agent: AgentId::from_parts(at_ms, hop),
+            delegation,
+            at,
+        });
     }
     event.action = Some("read".parse::<Action>()?);
     event.resource = Some("mcp:payroll:salaries:emp-12345".parse::<Resource>()?);
@@ -309,7 +330,10 @@ fn template() -> Result<Event, Failed> {
 /// The template as one of the agents, with numbers spread so that they do not come in order.
 fn decision(template: &Event, number: u128) -> Event {
     let mut event = template.clone();
-    let agent = AgentId::from_parts(START_MS, (number % AGENTS).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let agent = AgentId::from_parts(
+        START_MS,
+        (number % AGENTS).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+    );
     event.id = EventId::from_parts(START_MS, number);
     event.agent = Some(agent);
     if let Some(last) = event.line.last_mut() {

@@ -97,13 +97,27 @@ impl Campaign {
                 "cargo-fuzz is missing: run `cargo install cargo-fuzz --locked`".to_owned(),
             );
         }
-        let limit = format!("-max_total_time={FUZZ_S}");
         let targets = fuzz_targets()?;
-        told(
-            targets
-                .iter()
-                .map(|target| self.run_cargo(&["fuzz", "run", target, "--", &limit])),
-        )
+        told(targets.iter().map(|target| self.run_target(target)))
+    }
+
+    /// New inputs go to `fuzz/corpus`, which is not in the tree; a crate's own corpus is only read.
+    fn run_target(&self, target: &str) -> Result<(), String> {
+        let found = format!("fuzz/corpus/{target}");
+        let folder = cargo::root().join(&found);
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| format!("`{}` cannot be made: {error}", folder.display()))?;
+        let own = tree::entries(&cargo::root().join("crates"))?
+            .into_iter()
+            .map(|path| path.join("corpus").join(target))
+            .filter(|path| path.is_dir())
+            .map(|path| path.to_string_lossy().into_owned());
+        let limit = format!("-max_total_time={FUZZ_S}");
+        let own: Vec<String> = own.collect();
+        let mut arguments = vec!["fuzz", "run", target, &found];
+        arguments.extend(own.iter().map(String::as_str));
+        arguments.extend(["--", &limit]);
+        self.run_cargo(&arguments)
     }
 
     fn run_cargo(&self, arguments: &[&str]) -> Result<(), String> {

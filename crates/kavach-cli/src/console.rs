@@ -17,7 +17,7 @@ pub(crate) struct Console {
     /// Colours of results.
     pub(crate) paint: Paint,
     /// Colours of messages.
-    notes: Paint,
+    pub(crate) notes: Paint,
     out_is_terminal: bool,
     err_is_terminal: bool,
 }
@@ -83,8 +83,9 @@ impl Console {
         let mut separator = "[\n";
         for value in values {
             let written = self.out.write_all(separator.as_bytes());
-            let written = written
-                .and_then(|()| serde_json::to_writer(&mut self.out, &value).map_err(io::Error::from));
+            let written = written.and_then(|()| {
+                serde_json::to_writer(&mut self.out, &value).map_err(io::Error::from)
+            });
             written.map_err(|error| Failure::output(&error))?;
             separator = ",\n";
         }
@@ -121,7 +122,7 @@ impl Console {
             error: &'a str,
             reason: Option<&'static str>,
         }
-        if matches!(failure, Failure::PipeClosed) {
+        if matches!(failure, Failure::Told(_) | Failure::PipeClosed) {
             return;
         }
         let message = failure.to_string();

@@ -5,7 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use kavach::audit::shown;
-use kavach::{Kavach, MasterKey, MemoryStore, OpenError, StoreErrorKind, TenantId};
+use kavach::{
+    Kavach, MasterKey, MemoryStore, OpenError, Store, StoreError, StoreErrorKind, TenantId,
+};
 use kavach_store_redb::RedbStore;
 
 use crate::console::Console;
@@ -14,6 +16,9 @@ use crate::master_key;
 
 /// The file of the store.
 const STORE_FILE: &str = "kavach.redb";
+
+/// A way to open the file: for writing, or for reading.
+type Opener = fn(PathBuf) -> Result<RedbStore, StoreError>;
 
 /// Where the data lie, and whose they are.
 #[derive(Clone, Debug)]
@@ -45,7 +50,9 @@ impl Data {
             None => {
                 let folder = shown_path(&self.folder);
                 console.note(format_args!("note: there is nothing in `{folder}` yet"));
-                Kavach::open(MemoryStore::new()).await?.in_tenant(self.tenant)
+                Kavach::open(MemoryStore::new())
+                    .await?
+                    .in_tenant(self.tenant)
             }
         };
         let result = work(&kavach, console).await;
@@ -65,9 +72,8 @@ impl Data {
                 }
             })?,
         };
-        self.open_on(RedbStore::open(self.store_file()).map_err(OpenError::from), key)
-            .await
-            .map_err(|error| self.unusable(&error))
+        let opened = self.open_with(RedbStore::open, key).await;
+        opened.map_err(|error| self.unusable(&error))
     }
 
     /// The store, for reading; also while another process has it. `None` if there is none.
@@ -77,25 +83,50 @@ impl Data {
         }
         let key = master_key::read(&self.folder)?;
         let key = key.ok_or_else(|| master_key::missing(&self.folder))?;
-        let store = RedbStore::open_read_only(self.store_file()).map_err(OpenError::from);
-        let opened = match self.open_on(store, key.clone()).await {
+        let opened = match self.open_with(RedbStore::open_read_only, key.clone()).await {
             // Who had it last was stopped in the middle: it has to be set right first.
             Err(OpenError::Store(error)) if is_left_unfinished(error.kind()) => {
-                let store = RedbStore::open(self.store_file()).map_err(OpenError::from);
-                self.open_on(store, key).await
+                self.open_with(RedbStore::open, key).await
             }
             other => other,
         };
         opened.map(Some).map_err(|error| self.unusable(&error))
     }
 
-    async fn open_on(
-        &self,
-        store: Result<RedbStore, OpenError>,
-        key: MasterKey,
-    ) -> Result<Kavach, OpenError> {
-        let kavach = Kavach::builder(store?).master_key(key).open().await?;
+    /// How many events there are, looked up without reading anything else; `None` if there is no store.
+    pub(crate) async fn event_count(&self) -> Result<Option<u64>, Failure> {
+        if !is_folder(&self.folder)? || !self.has_store()? {
+            return Ok(None);
+        }
+        let count = async {
+            let store = self.store(RedbStore::open_read_only).await?;
+            Ok::<u64, StoreError>(store.health().await?.events)
+        };
+        match count.await {
+            Ok(events) => Ok(Some(events)),
+            // Whoever opens the store for reading sets that right, or says what is wrong.
+            Err(error) if is_left_unfinished(error.kind()) => Ok(Some(u64::MAX)),
+            Err(error) => Err(self.unusable(&error.into())),
+        }
+    }
+
+    async fn open_with(&self, open: Opener, key: MasterKey) -> Result<Kavach, OpenError> {
+        let store = self.store(open).await?;
+        let kavach = Kavach::builder(store).master_key(key).open().await?;
         Ok(kavach.in_tenant(self.tenant))
+    }
+
+    /// Opens the file, which may take a while after a crash.
+    async fn store(&self, open: Opener) -> Result<RedbStore, StoreError> {
+        let file = self.store_file();
+        let name = shown_path(&file);
+        let opened = tokio::task::spawn_blocking(move || open(file)).await;
+        opened.unwrap_or_else(|_| {
+            // The engine checks what it reads when it repairs a file, and not each time.
+            let words =
+                format!("`{name}` cannot be read, and is probably damaged; restore a backup");
+            Err(StoreError::new(StoreErrorKind::Corrupt, words))
+        })
     }
 
     fn store_file(&self) -> PathBuf {
@@ -108,10 +139,20 @@ impl Data {
     }
 
     fn unusable(&self, error: &OpenError) -> Failure {
-        match error {
-            OpenError::WrongMasterKey => master_key::other(&self.folder),
-            error => Failure::Error(with_causes(error)),
+        use StoreErrorKind::{InvalidInput, Locked, ReadOnly, SchemaTooNew};
+        if matches!(error, OpenError::WrongMasterKey) {
+            return master_key::other(&self.folder);
         }
+        if let OpenError::Store(store) = error
+            && matches!(
+                store.kind(),
+                InvalidInput | Locked | ReadOnly | SchemaTooNew
+            )
+        {
+            // Nothing that the cause could add.
+            return Failure::error(error.to_string());
+        }
+        Failure::Error(with_causes(error))
     }
 }
 
@@ -151,6 +192,10 @@ fn is_folder(folder: &Path) -> Result<bool, Failure> {
             shown_path(folder)
         ))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(Failure::error(format!(
+            "`{}` lies below a file, where no folder can be; name another one with `--data`",
+            shown_path(folder)
+        ))),
         Err(error) => Err(unreadable(folder, &error)),
     }
 }

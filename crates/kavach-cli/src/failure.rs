@@ -6,9 +6,7 @@ use std::io;
 
 use kavach::audit::shown;
 use kavach::declare::ApplyError;
-use kavach::{
-    CannotDecide, ChangeError, ExportError, OpenError, ParseError, Reason, Refusal, StoreError,
-};
+use kavach::{CannotDecide, ChangeError, OpenError, ParseError, Reason, Refusal, StoreError};
 
 use crate::limits::SHOWN_TEXT_CHARS_MAX;
 
@@ -43,6 +41,8 @@ pub(crate) enum Failure {
     },
     /// Anything else. Exit code 2.
     Error(String),
+    /// Everything was said already, to people and to programs.
+    Told(Exit),
     /// Whoever read the output has seen enough: no failure at all.
     PipeClosed,
 }
@@ -57,21 +57,30 @@ impl Failure {
             Self::PipeClosed => 0,
             Self::Refused { .. } => 1,
             Self::Error(_) => 2,
+            Self::Told(exit) => exit.code(),
         }
     }
 
     /// The output could not be written.
     pub(crate) fn output(error: &io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::PipeClosed,
-            _ => Self::Error(format!("the output cannot be written: {error}")),
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::PipeClosed;
         }
+        Self::Error(format!("the output cannot be written: {error}"))
+    }
+
+    /// The same, where something else is to be done about it.
+    pub(crate) fn but(self, what_to_do: &str) -> Self {
+        if let Self::Error(message) = self {
+            return Self::Error(format!("{message}; {what_to_do}"));
+        }
+        self
     }
 
     pub(crate) fn reason(&self) -> Option<Reason> {
         match self {
             Self::Refused { reason, .. } => *reason,
-            Self::Error(_) | Self::PipeClosed => None,
+            Self::Error(_) | Self::Told(_) | Self::PipeClosed => None,
         }
     }
 }
@@ -80,6 +89,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused { message, .. } | Self::Error(message) => f.write_str(message),
+            Self::Told(_) => f.write_str("see above"),
             Self::PipeClosed => f.write_str("the reader of the output is gone"),
         }
     }
@@ -101,28 +111,19 @@ impl From<Refusal> for Failure {
 
 impl From<ChangeError> for Failure {
     fn from(error: ChangeError) -> Self {
-        match error {
-            ChangeError::Refused(refusal) => refusal.into(),
-            other => Self::Error(with_causes(&other)),
+        if let ChangeError::Refused(refusal) = error {
+            return refusal.into();
         }
+        Self::Error(with_causes(&error))
     }
 }
 
 impl From<ApplyError> for Failure {
     fn from(error: ApplyError) -> Self {
-        match error {
-            ApplyError::Change(error) => error.into(),
-            other => Self::Error(with_causes(&other)),
+        if let ApplyError::Change(error) = error {
+            return error.into();
         }
-    }
-}
-
-impl From<ExportError> for Failure {
-    fn from(error: ExportError) -> Self {
-        match error {
-            ExportError::Output(error) => Self::output(&error),
-            other => Self::Error(with_causes(&other)),
-        }
+        Self::Error(with_causes(&error))
     }
 }
 

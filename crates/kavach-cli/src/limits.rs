@@ -23,5 +23,7 @@ pub(crate) const MASTER_KEY_FILE_BYTES_MAX: u64 = 1024;
 pub(crate) const FOLLOW_INTERVAL_S: u64 = 1;
 /// Characters of foreign text that a message repeats.
 pub(crate) const SHOWN_TEXT_CHARS_MAX: usize = 80;
-/// Bytes of the last line of an export, which `--resume` reads back: an event, and its line feed.
-pub(crate) const LAST_EVENT_BYTES_MAX: u64 = 64 * 1024;
+/// Bytes at the end of an export that `--resume` reads back: a whole event, and one that was cut off.
+pub(crate) const EXPORT_TAIL_BYTES: u64 = 2 * 64 * 1024;
+/// Events that `audit tail -n` shows at most: it holds them in memory.
+pub(crate) const TAIL_EVENTS_MAX: usize = 100_000;

@@ -47,6 +47,11 @@ fn check_private(path: &Path, file: &File) -> Result<(), Failure> {
     use std::os::unix::fs::PermissionsExt;
 
     let found = file.metadata().map_err(|error| unreadable(path, &error))?;
+    if !found.is_file() {
+        let path = shown_path(path);
+        let words = format!("`{path}` is not a file; put the master key there");
+        return Err(Failure::error(words));
+    }
     let mode = found.permissions().mode() & 0o777;
     if mode & 0o077 == 0 {
         return Ok(());
@@ -67,8 +72,9 @@ fn check_private(_: &Path, _: &File) -> Result<(), Failure> {
 /// Makes a key in this folder, whole or not at all. Where another process was faster, takes its key.
 pub(crate) fn create(folder: &Path) -> Result<MasterKey, Failure> {
     let mut bytes = Zeroizing::new([0; 32]);
-    getrandom::fill(bytes.as_mut_slice())
-        .map_err(|_| Failure::error("the operating system gave no randomness; nothing was changed"))?;
+    getrandom::fill(bytes.as_mut_slice()).map_err(|_| {
+        Failure::error("the operating system gave no randomness; nothing was changed")
+    })?;
     let path = folder.join(FILE);
     let draft = folder.join(format!("{FILE}.{}.new", std::process::id()));
     let written = write_draft(&draft, &bytes).and_then(|()| fs::hard_link(&draft, &path));
@@ -103,10 +109,13 @@ fn write_draft(draft: &Path, key: &[u8; 32]) -> io::Result<()> {
 }
 
 fn not_written(path: &Path, error: &io::Error) -> Failure {
-    let what_to_do = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on its disk",
-        io::ErrorKind::ReadOnlyFilesystem => "mount its disk for writing",
-        _ => "give this user the right to write there",
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let what_to_do = if matches!(error.kind(), StorageFull | QuotaExceeded) {
+        "make room on its disk"
+    } else if error.kind() == ReadOnlyFilesystem {
+        "mount its disk for writing"
+    } else {
+        "give this user the right to write there"
     };
     let path = shown_path(path);
     Failure::error(format!(

@@ -6,10 +6,11 @@ mod json;
 mod lines;
 mod stream;
 
-pub(crate) use answer::{Answer, Wrong};
+pub(crate) use answer::{Answer, Wrong, word};
 pub(crate) use asked::{Asked, Manner, context};
+pub(crate) use json::parse as parse_json;
 pub(crate) use lines::{Content, Line, Lines};
-pub(crate) use stream::{Input, Stream};
+pub(crate) use stream::{Input, Stream, unrecorded};
 
 #[cfg(test)]
 mod tests;

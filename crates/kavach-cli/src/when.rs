@@ -30,8 +30,15 @@ impl Range {
         let zone = zone_name(self.since.as_ref().or(self.until.as_ref())?.time_zone());
         let said = |word: &str, end: &Option<Zoned>| {
             end.as_ref().map(|end| {
-                let seconds = if end.second() == 0 && end.subsec_nanosecond() == 0 { "" } else { ":%S" };
-                format!("{word} {}", end.strftime(&format!("%Y-%m-%d %H:%M{seconds}")))
+                let seconds = if end.second() == 0 && end.subsec_nanosecond() == 0 {
+                    ""
+                } else {
+                    ":%S"
+                };
+                format!(
+                    "{word} {}",
+                    end.strftime(&format!("%Y-%m-%d %H:%M{seconds}"))
+                )
             })
         };
         let ends = [said("from", &self.since), said("to", &self.until)];
@@ -56,7 +63,9 @@ pub(crate) fn now_in(zone: Option<&str>) -> Result<Zoned, Failure> {
 
 /// These nanoseconds since the epoch, in this zone. What no calendar has is the end of it.
 fn at_ns(ns: u64, zone: TimeZone) -> Zoned {
-    Timestamp::from_nanosecond(i128::from(ns)).unwrap_or(Timestamp::MAX).to_zoned(zone)
+    Timestamp::from_nanosecond(i128::from(ns))
+        .unwrap_or(Timestamp::MAX)
+        .to_zoned(zone)
 }
 
 /// The same point in time as the trail counts it; what lies before 1970 is 1970.

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! shorthand   = acts ":" target [ "?" constraint *( "&" constraint ) ]
-//! acts        = action *( "," action ) / "*"
+//! acts        = action *63( "," action ) / "*"
 //! target      = pattern                          ; its first segment is a known kind, or it is "**"
 //!             / pseg *( ":" pseg ) [ ":**" ]     ; anything else is relative to the base
-//! constraint  = "depth" "=" %x30-38              ; hops further, 0 to 8
+//! constraint  = "depth" "=" value                ; hops further, one digit from 0 to 8
 //!             / "expires" "=" value              ; RFC 3339, whole seconds
 //! value       = *( vchar / "+" / %XX )           ; "+" is a space; %XX any byte, upper-case hex
 //! vchar       = %x21 / %x23-24 / %x27-2A / %x2C-3E / %x40-5B / %x5D-7E   ; not `"` `%` `&` `+` `?` `\`
@@ -14,7 +14,7 @@
 //! `action`, `pattern` and `pseg` as in [`Action`](crate::Action) and [`Pattern`]. Each constraint
 //! stands at most once; one that is not known is refused, never ignored. What the printer writes is
 //! canonical: actions sorted, target absolute, constraints sorted by name. It is a legal OAuth scope
-//! token (RFC 6749 section 3.3).
+//! token (RFC 6749 section 3.3). `docs/shorthand.md` says the same at length, with examples.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -80,7 +80,7 @@ impl Permission {
     /// ```
     ///
     /// # Errors
-    /// If the text is not as the grammar in this module's source says; the message says what to write.
+    /// If the text is not as the grammar in `docs/shorthand.md` says; the message says what to write.
     pub fn parse(text: &str, base: &Base) -> Result<Self, ParseError> {
         let error = |problem| ParseError::new(WHAT, text, problem);
         if text.is_empty() {

@@ -24,10 +24,10 @@
 //! # }
 //! ```
 //!
-//! A batch is one transaction, made by a thread of its own ([`writer`]) and durable after two
+//! A batch is one transaction, made by a thread of its own (`writer.rs`) and durable after two
 //! `fsync`s: redb's two-phase commit, because rows hold text that attackers choose. Everything lies in
-//! six tables ([`schema`]); what is searched in the trail is indexed a block of events at a time, in
-//! the commit that completes the block ([`trail`]).
+//! six tables (`schema.rs`); what is searched in the trail is indexed a block of events at a time, in
+//! the commit that completes the block (`trail.rs`).
 
 mod commit;
 mod engine;

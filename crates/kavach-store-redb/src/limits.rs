@@ -29,6 +29,6 @@ pub const EVENT_STEPS: usize = 8;
 /// the pauses of a busy one.
 pub const CHECKPOINT_AFTER: Duration = Duration::from_millis(50);
 /// First pause before the file is opened again after it failed. Doubles each time.
-pub const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(500);
+pub const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(250);
 /// Longest such pause: how long an operator waits at most after having made room on the disk.
 pub const REOPEN_PAUSE_MAX: Duration = Duration::from_secs(15);

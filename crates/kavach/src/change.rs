@@ -36,9 +36,16 @@ pub(crate) struct About {
 }
 
 impl About {
-    /// About an agent that is known.
+    /// About an agent that is known, with the line that it stands by: its own grants, or, where it has none,
+    /// the first delegation to it that is not revoked.
     pub(crate) fn agent(graph: &Graph, tenant: TenantId, id: AgentId) -> Self {
-        let line = graph.line(tenant, Leaf::Root(id));
+        let has_own = graph.agent(tenant, id).is_some_and(|agent| !agent.grants.is_empty());
+        let mut received = graph.delegations_to(tenant, id).filter(|known| !known.revoked);
+        let leaf = match received.next() {
+            Some(delegation) if !has_own => Leaf::Delegation(delegation.id),
+            _ => Leaf::Root(id),
+        };
+        let line = graph.line(tenant, leaf);
         Self {
             agent: Some(id),
             owner: graph.agent(tenant, id).map(|agent| agent.owner),

@@ -45,7 +45,10 @@ impl Asked {
         }
         let mut asked = Self::new(&agent, &action, &resource)?;
         asked.call.context = about.map_or(Ok(Context::default()), context)?;
-        asked.at = at.map(|at| at.parse()).transpose().map_err(in_field("at"))?;
+        asked.at = at
+            .map(|at| at.parse())
+            .transpose()
+            .map_err(in_field("at"))?;
         Ok(asked)
     }
 
@@ -77,13 +80,17 @@ pub(crate) fn context(value: Value) -> Result<Context, String> {
     };
     let mut context = Context::default();
     context.args = present(&mut fields, "args");
-    let ip = optional_text(&mut fields, "ip")?.map(|ip| ip.parse()).transpose();
-    context.ip = ip.map_err(|_| "`ip` is not an address; write one as in `203.0.113.7`".to_owned())?;
+    let ip = optional_text(&mut fields, "ip")?
+        .map(|ip| ip.parse())
+        .transpose();
+    context.ip =
+        ip.map_err(|_| "`ip` is not an address; write one as in `203.0.113.7`".to_owned())?;
     context.audience = optional_text(&mut fields, "audience")?;
     context.cost = match present(&mut fields, "cost") {
         None => None,
         Some(cost) => {
-            let words = || "`cost` is not a number of units; write a whole number from 0".to_owned();
+            let words =
+                || "`cost` is not a number of units; write a whole number from 0".to_owned();
             Some(cost.as_u64().ok_or_else(words)?)
         }
     };

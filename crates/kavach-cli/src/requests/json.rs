@@ -16,8 +16,13 @@ pub(crate) fn parse(text: &[u8]) -> Result<Value, String> {
         .map_err(|error| format!("it is not UTF-8, at byte {}", error.valid_up_to() + 1))?;
     let Strict(value) = serde_json::from_str(text).map_err(|error| {
         let words = error.to_string();
-        let words = words.rsplit_once(" at line ").map_or(words.as_str(), |(words, _)| words);
-        format!("it is not JSON that can be read: {words}, at byte {}", error.column())
+        let words = words
+            .rsplit_once(" at line ")
+            .map_or(words.as_str(), |(words, _)| words);
+        format!(
+            "it is not JSON that can be read: {words}, at byte {}",
+            error.column()
+        )
     })?;
     Ok(value)
 }
@@ -81,7 +86,10 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             if map.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("the key {} stands twice", quoted(&key))));
+                return Err(A::Error::custom(format_args!(
+                    "the key {} stands twice",
+                    quoted(&key)
+                )));
             }
             let Strict(value) = entries.next_value()?;
             map.insert(key, value);

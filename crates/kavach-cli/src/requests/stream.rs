@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
-use kavach::{Authorization, CannotDecide, Kavach};
+use kavach::{Authorization, CannotDecide, Kavach, Reason};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 
@@ -62,7 +62,10 @@ impl Parsed {
                 let words = format!("it is longer than {REQUEST_LINE_BYTES_MAX} bytes; shorten it");
                 (REQUEST_LINE_BYTES_MAX, Err(words))
             }
-            Content::Blank => (0, Err("it is blank; write one request to a line".to_owned())),
+            Content::Blank => (
+                0,
+                Err("it is blank; write one request to a line".to_owned()),
+            ),
         };
         Self {
             number: line.number,
@@ -81,6 +84,8 @@ pub(crate) struct Stream<'a> {
     /// Bytes of all that wait.
     bytes: usize,
     exit: Exit,
+    /// Denied because they could not be recorded.
+    unrecorded: u64,
 }
 
 #[derive(Debug)]
@@ -93,7 +98,7 @@ struct Waiting {
 #[derive(Debug)]
 enum State {
     Wrong(String),
-    Answered(Result<Authorization, CannotDecide>),
+    Answered(Box<Result<Authorization, CannotDecide>>),
     Deciding(JoinHandle<Result<Authorization, CannotDecide>>),
 }
 
@@ -105,6 +110,7 @@ impl<'a> Stream<'a> {
             waiting: VecDeque::new(),
             bytes: 0,
             exit: Exit::Done,
+            unrecorded: 0,
         }
     }
 
@@ -121,6 +127,9 @@ impl<'a> Stream<'a> {
             if let State::Deciding(task) = waiting.state {
                 let _ = task.await;
             }
+        }
+        if self.unrecorded > 0 {
+            console.complain(unrecorded(self.unrecorded));
         }
         result.map(|()| self.exit)
     }
@@ -161,21 +170,25 @@ impl<'a> Stream<'a> {
     }
 
     fn front_is_answered(&self) -> bool {
-        self.waiting.front().is_some_and(|waiting| match &waiting.state {
-            State::Wrong(_) | State::Answered(_) => true,
-            State::Deciding(task) => task.is_finished(),
-        })
+        self.waiting
+            .front()
+            .is_some_and(|waiting| match &waiting.state {
+                State::Wrong(_) | State::Answered(_) => true,
+                State::Deciding(task) => task.is_finished(),
+            })
     }
 
     fn decide(&mut self, parsed: Parsed) {
         let state = match (parsed.asked, self.manner) {
             (Err(words), _) => State::Wrong(words),
             (Ok(asked), Manner::Simulate) => {
-                State::Answered(self.kavach.simulate(&asked.call, asked.at))
+                State::Answered(Box::new(self.kavach.simulate(&asked.call, asked.at)))
             }
             (Ok(asked), Manner::Record) => {
                 let kavach = self.kavach.clone();
-                State::Deciding(tokio::spawn(async move { kavach.authorize_call(asked.call).await }))
+                State::Deciding(tokio::spawn(async move {
+                    kavach.authorize_call(asked.call).await
+                }))
             }
         };
         self.bytes += parsed.bytes;
@@ -199,6 +212,7 @@ impl<'a> Stream<'a> {
                 if !given.is_allowed() {
                     self.exit = self.exit.max(Exit::Denied);
                 }
+                self.unrecorded += u64::from(given.reason() == Reason::AuditUnavailable);
                 console.object(&match self.manner {
                     Manner::Record => Answer::recorded(&given),
                     Manner::Simulate => Answer::simulated(&given),
@@ -222,7 +236,7 @@ async fn first_answer(waiting: &mut VecDeque<Waiting>) -> (u64, Result<Authoriza
         let number = first.number;
         let answer = match &mut first.state {
             State::Wrong(words) => Err(std::mem::take(words)),
-            State::Answered(answer) => said(answer.as_ref()),
+            State::Answered(answer) => said(answer.as_ref().as_ref()),
             State::Deciding(task) => match Pin::new(task).poll(context) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(answer)) => said(answer.as_ref()),
@@ -236,6 +250,19 @@ async fn first_answer(waiting: &mut VecDeque<Waiting>) -> (u64, Result<Authoriza
 
 fn said(answer: Result<&Authorization, &CannotDecide>) -> Result<Authorization, String> {
     answer.cloned().map_err(ToString::to_string)
+}
+
+/// What to do about decisions that could not be recorded.
+pub(crate) fn unrecorded(count: u64) -> String {
+    let (decisions, were) = if count == 1 {
+        ("decision", "was")
+    } else {
+        ("decisions", "were")
+    };
+    format!(
+        "{count} {decisions} could not be recorded, and {were} denied for that; see to the disk of the data \
+         folder"
+    )
 }
 
 fn lost(stopped: &JoinError) -> String {

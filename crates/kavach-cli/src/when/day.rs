@@ -24,7 +24,8 @@ pub(crate) fn day(text: &str, now: &Zoned) -> Result<Range, String> {
 /// The first instant of a day, in the zone of `now`.
 pub(super) fn start_of(date: Date, now: &Zoned, text: &str) -> Result<Zoned, String> {
     // Where clocks are put forward over midnight, this is the first time that there is.
-    date.to_zoned(now.time_zone().clone()).map_err(|_| out_of_calendar(text))
+    date.to_zoned(now.time_zone().clone())
+        .map_err(|_| out_of_calendar(text))
 }
 
 /// The date that `text` means; `None` if it means none.
@@ -64,5 +65,8 @@ fn weekday_of(word: &str) -> Option<Weekday> {
 }
 
 pub(super) fn out_of_calendar(text: &str) -> String {
-    format!("{} lies outside the calendar; name another time", quoted(text))
+    format!(
+        "{} lies outside the calendar; name another time",
+        quoted(text)
+    )
 }

@@ -19,5 +19,7 @@ pub(crate) fn seconds(text: &str) -> Result<u64, String> {
     let counted: Option<u64> = number.parse().ok();
     counted
         .and_then(|number| number.checked_mul(factor))
-        .ok_or_else(|| "the duration is longer than any calendar; shorten it, or leave it out".to_owned())
+        .ok_or_else(|| {
+            "the duration is longer than any calendar; shorten it, or leave it out".to_owned()
+        })
 }

@@ -26,21 +26,62 @@ fn check_moment(text: &str, want: &str) {
 #[test]
 fn a_day_is_from_its_first_instant_to_the_next_days() {
     let table = [
-        ("today", "2026-10-27T00:00:00+01:00", "2026-10-28T00:00:00+01:00"),
-        ("yesterday", "2026-10-26T00:00:00+01:00", "2026-10-27T00:00:00+01:00"),
-        ("2026-11-17", "2026-11-17T00:00:00+01:00", "2026-11-18T00:00:00+01:00"),
+        (
+            "today",
+            "2026-10-27T00:00:00+01:00",
+            "2026-10-28T00:00:00+01:00",
+        ),
+        (
+            "yesterday",
+            "2026-10-26T00:00:00+01:00",
+            "2026-10-27T00:00:00+01:00",
+        ),
+        (
+            "2026-11-17",
+            "2026-11-17T00:00:00+01:00",
+            "2026-11-18T00:00:00+01:00",
+        ),
         // On a Tuesday, the last one was a week ago.
-        ("last tuesday", "2026-10-20T00:00:00+02:00", "2026-10-21T00:00:00+02:00"),
-        ("last monday", "2026-10-26T00:00:00+01:00", "2026-10-27T00:00:00+01:00"),
-        ("last wednesday", "2026-10-21T00:00:00+02:00", "2026-10-22T00:00:00+02:00"),
+        (
+            "last tuesday",
+            "2026-10-20T00:00:00+02:00",
+            "2026-10-21T00:00:00+02:00",
+        ),
+        (
+            "last monday",
+            "2026-10-26T00:00:00+01:00",
+            "2026-10-27T00:00:00+01:00",
+        ),
+        (
+            "last wednesday",
+            "2026-10-21T00:00:00+02:00",
+            "2026-10-22T00:00:00+02:00",
+        ),
         // 25 hours, and 23.
-        ("last sunday", "2026-10-25T00:00:00+02:00", "2026-10-26T00:00:00+01:00"),
-        ("2026-03-29", "2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00"),
-        ("2028-02-29", "2028-02-29T00:00:00+01:00", "2028-03-01T00:00:00+01:00"),
+        (
+            "last sunday",
+            "2026-10-25T00:00:00+02:00",
+            "2026-10-26T00:00:00+01:00",
+        ),
+        (
+            "2026-03-29",
+            "2026-03-29T00:00:00+01:00",
+            "2026-03-30T00:00:00+02:00",
+        ),
+        (
+            "2028-02-29",
+            "2028-02-29T00:00:00+01:00",
+            "2028-03-01T00:00:00+01:00",
+        ),
     ];
     for (text, since, until) in table {
         let zone = "[Europe/Berlin]";
-        check_day(TUESDAY, text, &format!("{since}{zone}"), &format!("{until}{zone}"));
+        check_day(
+            TUESDAY,
+            text,
+            &format!("{since}{zone}"),
+            &format!("{until}{zone}"),
+        );
     }
 }
 
@@ -76,10 +117,22 @@ fn what_day_it_is_depends_on_the_zone() {
 fn a_time_is_said_in_many_ways() {
     for (text, want) in [
         ("now", TUESDAY),
-        ("2026-11-17T14:00:00Z", "2026-11-17T15:00:00+01:00[Europe/Berlin]"),
-        ("2026-11-17T14:00:00.5+05:30", "2026-11-17T09:30:00.5+01:00[Europe/Berlin]"),
-        ("2026-11-17T14:00", "2026-11-17T14:00:00+01:00[Europe/Berlin]"),
-        ("2026-11-17 14:00:07", "2026-11-17T14:00:07+01:00[Europe/Berlin]"),
+        (
+            "2026-11-17T14:00:00Z",
+            "2026-11-17T15:00:00+01:00[Europe/Berlin]",
+        ),
+        (
+            "2026-11-17T14:00:00.5+05:30",
+            "2026-11-17T09:30:00.5+01:00[Europe/Berlin]",
+        ),
+        (
+            "2026-11-17T14:00",
+            "2026-11-17T14:00:00+01:00[Europe/Berlin]",
+        ),
+        (
+            "2026-11-17 14:00:07",
+            "2026-11-17T14:00:07+01:00[Europe/Berlin]",
+        ),
         ("2026-11-17", "2026-11-17T00:00:00+01:00[Europe/Berlin]"),
         ("yesterday", "2026-10-26T00:00:00+01:00[Europe/Berlin]"),
         ("last friday", "2026-10-23T00:00:00+02:00[Europe/Berlin]"),
@@ -101,8 +154,26 @@ fn a_time_is_said_in_many_ways() {
 fn what_is_no_time_is_told_so() {
     let now: Zoned = TUESDAY.parse().unwrap();
     for text in [
-        "", "tuesday", "last", "last ", "last march", "ago", "2", "h", "-2h", "2h ago ago", "2y", "2026-13-01",
-        "2026-02-30", "26-11-17", "2026-11-1", "noon", "2026-11-17T25:00:00Z", "1e3s", "\u{663}h", " 2h",
+        "",
+        "tuesday",
+        "last",
+        "last ",
+        "last march",
+        "ago",
+        "2",
+        "h",
+        "-2h",
+        "2h ago ago",
+        "2y",
+        "2026-13-01",
+        "2026-02-30",
+        "26-11-17",
+        "2026-11-1",
+        "noon",
+        "2026-11-17T25:00:00Z",
+        "1e3s",
+        "\u{663}h",
+        " 2h",
         "99999999999999999999h",
     ] {
         let error = moment(text, &now).unwrap_err();
@@ -113,7 +184,11 @@ fn what_is_no_time_is_told_so() {
     assert!(day("2h ago", &now).is_err());
     let error = moment("9999999w ago", &now).unwrap_err();
     assert!(error.contains("lies outside the calendar"), "{error}");
-    assert!(day("9999-12-31", &now).unwrap_err().contains("lies outside the calendar"));
+    assert!(
+        day("9999-12-31", &now)
+            .unwrap_err()
+            .contains("lies outside the calendar")
+    );
 }
 
 #[test]
@@ -128,11 +203,21 @@ fn a_duration_is_a_number_and_a_unit() {
     ] {
         assert_eq!(seconds(text), want, "{text}");
     }
-    for text in ["", "1", "h", "1 h", "1H", "-1h", "+1h", "1.5h", "1h30m", "\u{661}h", "1month"] {
-        assert!(seconds(text).unwrap_err().contains("a number and one of"), "{text}");
+    for text in [
+        "", "1", "h", "1 h", "1H", "-1h", "+1h", "1.5h", "1h30m", "\u{661}h", "1month",
+    ] {
+        assert!(
+            seconds(text).unwrap_err().contains("a number and one of"),
+            "{text}"
+        );
     }
     for text in ["99999999999999999999s", "18446744073709551615w"] {
-        assert!(seconds(text).unwrap_err().contains("longer than any calendar"), "{text}");
+        assert!(
+            seconds(text)
+                .unwrap_err()
+                .contains("longer than any calendar"),
+            "{text}"
+        );
     }
 }
 
@@ -140,8 +225,24 @@ fn a_duration_is_a_number_and_a_unit() {
 fn a_range_names_its_zone() {
     let now: Zoned = TUESDAY.parse().unwrap();
     let range = day("2026-11-17", &now).unwrap();
-    assert_eq!(range.words().unwrap(), "from 2026-11-17 00:00 to 2026-11-18 00:00 Europe/Berlin");
-    let open = super::Range { since: Some(moment("45s", &now).unwrap()), until: None };
-    assert_eq!(open.words().unwrap(), "from 2026-10-27 15:29:15 Europe/Berlin");
-    assert_eq!(super::Range { since: None, until: None }.words(), None);
+    assert_eq!(
+        range.words().unwrap(),
+        "from 2026-11-17 00:00 to 2026-11-18 00:00 Europe/Berlin"
+    );
+    let open = super::Range {
+        since: Some(moment("45s", &now).unwrap()),
+        until: None,
+    };
+    assert_eq!(
+        open.words().unwrap(),
+        "from 2026-10-27 15:29:15 Europe/Berlin"
+    );
+    assert_eq!(
+        super::Range {
+            since: None,
+            until: None
+        }
+        .words(),
+        None
+    );
 }

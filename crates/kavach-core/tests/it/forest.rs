@@ -2,17 +2,17 @@
 
 use std::sync::LazyLock;
 
+use crate::world::World;
 use kavach_core::{
     Action, AgentEdit, AgentId, AgentStatus, Change, DelegationDraft, DelegationEdit, DelegationId,
-    Edit, Leaf, Mode, OwnerDraft, Permission, Refusal, Resource, SpawnDraft, Subject, SubjectId,
-    TenantId,
+    Edit, Leaf, Mode, OwnerDraft, OwnerStatus, Permission, Record, Refusal, Resource, SpawnDraft,
+    Subject, SubjectId, TenantId, Timestamp,
 };
-use proptest::collection::vec;
-use proptest::option;
-use proptest::prelude::{Just, Strategy};
-use proptest::prop_oneof;
 
-use crate::world::World;
+mod step;
+
+use step::{ACTIONS, OWNERS, PATTERNS};
+pub(crate) use step::{Bounds, Piece, Step, steps};
 
 /// Every request that is asked. `z` and `zap` stand for whatever no permission names, and each pattern
 /// below has a resource here that only it and wider ones match, so that sets differ if patterns do.
@@ -47,216 +47,6 @@ pub(crate) static UNIVERSE: LazyLock<Vec<(Action, Resource)>> = LazyLock::new(||
     });
     all.collect()
 });
-
-const PATTERNS: &[&str] = &[
-    "**",
-    "**",
-    "**",
-    "**",
-    "mcp:**",
-    "mcp:**",
-    "mcp:**",
-    "mcp:*",
-    "mcp:*:*",
-    "mcp:*:**",
-    "mcp:a",
-    "mcp:a*",
-    "mcp:a:*",
-    "mcp:a:**",
-    "mcp:a:b",
-    "mcp:a:ab",
-    "mcp:a:a*",
-    "mcp:*:a*",
-    "mcp:*:b",
-    "mcp:b:**",
-    "mcp:a:b:*",
-    "mcp:*:*:*",
-    "mcp:*:*:**",
-    "mcp:a:*:b",
-    "app:**",
-    "app:*",
-    "app:a",
-];
-
-const ACTIONS: &[&[&str]] = &[&["*"], &["*"], &["read"], &["write"], &["read", "write"]];
-
-/// One permission to be.
-#[derive(Clone, Debug)]
-pub(crate) struct Piece {
-    actions: usize,
-    pattern: usize,
-    lifetime_s: Option<u64>,
-    depth: Option<u8>,
-}
-
-/// One thing that happens. Numbers choose among what there is, wrapping around.
-#[derive(Clone, Debug)]
-pub(crate) enum Step {
-    Create {
-        name: usize,
-        owner: usize,
-        elsewhere: bool,
-        recreate: bool,
-        grants: Vec<Piece>,
-        lifetime_s: Option<u64>,
-    },
-    Spawn {
-        from: usize,
-        name: usize,
-        grants: Vec<Piece>,
-        bounds: Bounds,
-    },
-    Delegate {
-        from: usize,
-        to: usize,
-        via: Option<usize>,
-        grants: Vec<Piece>,
-        bounds: Bounds,
-    },
-    EditAgent {
-        agent: usize,
-        grants: Option<Vec<Piece>>,
-        lifetime_s: Option<Option<u64>>,
-    },
-    AddGrant(usize, Piece),
-    DropGrant(usize, usize),
-    EditDelegation {
-        delegation: usize,
-        grants: Option<Vec<Piece>>,
-        bounds: Bounds,
-    },
-    Suspend(usize),
-    Resume(usize),
-    RevokeAgent(usize),
-    RevokeDelegation(usize),
-    RevokeOwner(usize),
-    Reinstate(usize),
-    Wait(u64),
-}
-
-/// How a delegation is bounded, and how it is narrowed.
-#[derive(Clone, Debug)]
-pub(crate) struct Bounds {
-    pub(crate) lifetime_s: Option<u64>,
-    pub(crate) depth: Option<u8>,
-    attenuate: bool,
-}
-
-impl Step {
-    /// What happens, in one word.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Create { .. } => "create",
-            Self::Spawn { .. } => "spawn",
-            Self::Delegate { .. } => "delegate",
-            Self::EditAgent { .. } => "edit agent",
-            Self::AddGrant(..) => "add grant",
-            Self::DropGrant(..) => "drop grant",
-            Self::EditDelegation { .. } => "edit delegation",
-            Self::Suspend(_) => "suspend",
-            Self::Resume(_) => "resume",
-            Self::RevokeAgent(_) => "revoke agent",
-            Self::RevokeDelegation(_) => "revoke delegation",
-            Self::RevokeOwner(_) => "revoke owner",
-            Self::Reinstate(_) => "reinstate owner",
-            Self::Wait(_) => "wait",
-        }
-    }
-
-    /// Whether it only takes away.
-    pub(crate) fn narrows(&self) -> bool {
-        matches!(
-            self,
-            Self::DropGrant(..)
-                | Self::Suspend(_)
-                | Self::RevokeAgent(_)
-                | Self::RevokeDelegation(_)
-                | Self::RevokeOwner(_)
-                | Self::Reinstate(_)
-                | Self::Wait(_)
-        )
-    }
-
-    /// Whether it only gives.
-    pub(crate) fn widens(&self) -> bool {
-        matches!(
-            self,
-            Self::Create { .. }
-                | Self::Spawn { .. }
-                | Self::Delegate { .. }
-                | Self::AddGrant(..)
-                | Self::Resume(_)
-                | Self::Reinstate(_)
-        )
-    }
-}
-
-fn pieces() -> impl Strategy<Value = Vec<Piece>> {
-    vec(piece(), 1..4)
-}
-
-fn piece() -> impl Strategy<Value = Piece> {
-    let lifetime_s = option::weighted(0.15, 1..60_u64);
-    let depth = option::weighted(0.15, 0..5_u8);
-    let parts = (0..ACTIONS.len(), 0..PATTERNS.len(), lifetime_s, depth);
-    parts.prop_map(|(actions, pattern, lifetime_s, depth)| Piece {
-        actions,
-        pattern,
-        lifetime_s,
-        depth,
-    })
-}
-
-fn bounds() -> impl Strategy<Value = Bounds> {
-    let lifetime_s = option::weighted(0.15, 1..60_u64);
-    let depth = option::weighted(0.15, 0..5_u8);
-    (lifetime_s, depth, proptest::bool::weighted(0.7)).prop_map(|(lifetime_s, depth, attenuate)| {
-        Bounds {
-            lifetime_s,
-            depth,
-            attenuate,
-        }
-    })
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let which = || 0..1000_usize;
-    let lifetime_s = || option::weighted(0.25, 1..60_u64);
-    let rarely = || proptest::bool::weighted(0.1);
-    prop_oneof![
-        3 => (which(), 0..3_usize, rarely(), rarely(), pieces(), lifetime_s()).prop_map(
-            |(name, owner, elsewhere, recreate, grants, lifetime_s)| Step::Create {
-                name, owner, elsewhere, recreate, grants, lifetime_s,
-            }
-        ),
-        10 => (which(), which(), pieces(), bounds()).prop_map(
-            |(from, name, grants, bounds)| Step::Spawn { from, name, grants, bounds }
-        ),
-        25 => (which(), which(), option::weighted(0.3, which()), pieces(), bounds()).prop_map(
-            |(from, to, via, grants, bounds)| Step::Delegate { from, to, via, grants, bounds }
-        ),
-        1 => (which(), option::of(pieces()), option::of(lifetime_s())).prop_map(
-            |(agent, grants, lifetime_s)| Step::EditAgent { agent, grants, lifetime_s }
-        ),
-        2 => (which(), piece()).prop_map(|(agent, piece)| Step::AddGrant(agent, piece)),
-        1 => (which(), which()).prop_map(|(agent, grant)| Step::DropGrant(agent, grant)),
-        2 => (which(), option::of(pieces()), bounds()).prop_map(
-            |(delegation, grants, bounds)| Step::EditDelegation { delegation, grants, bounds }
-        ),
-        2 => which().prop_map(Step::Suspend),
-        5 => which().prop_map(Step::Resume),
-        1 => which().prop_map(Step::RevokeAgent),
-        1 => which().prop_map(Step::RevokeDelegation),
-        1 => (0..12_usize).prop_map(Step::RevokeOwner),
-        2 => (0..3_usize).prop_map(Step::Reinstate),
-        3 => prop_oneof![Just(1_u64), 1..30_u64].prop_map(Step::Wait),
-    ]
-}
-
-/// Sequences of steps.
-pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
-    vec(step(), most / 2..=most)
-}
 
 /// How permissions are spelled and in which order they are named; nothing of it may matter.
 #[derive(Clone, Copy)]
@@ -351,13 +141,7 @@ impl Forest {
                 bounds,
             } => {
                 let (tenant, id) = *pick(&self.delegations, *delegation)?;
-                let mut edit = DelegationEdit::default();
-                edit.permissions = grants.as_ref().map(|grants| self.permissions(grants));
-                edit.expires_at = bounds
-                    .lifetime_s
-                    .map_or(Edit::Keep, |seconds| Edit::Set(now.plus_s(seconds)));
-                edit.max_depth = bounds.depth.map_or(Edit::Clear, Edit::Set);
-                edit.mode = mode(bounds);
+                let edit = self.delegation_edit(grants.as_deref(), bounds);
                 self.world.graph.update_delegation(tenant, id, edit, now)
             }
             Step::RevokeDelegation(which) => {
@@ -370,12 +154,19 @@ impl Forest {
                     .graph
                     .revoke_owner(TenantId::DEFAULT, &owner(*which), fresh)
             }
-            Step::Reinstate(which) => self
-                .world
-                .graph
-                .reinstate_owner(TenantId::DEFAULT, &owner(*which)),
+            Step::Reinstate(which) => {
+                let gone = self.off_boarded();
+                let subject = pick(&gone, *which)?;
+                self.world.graph.reinstate_owner(TenantId::DEFAULT, subject)
+            }
             Step::Wait(seconds) => {
                 self.world.wait_s(*seconds);
+                Ok(Change::default())
+            }
+            Step::WaitForAnEnd(which) => {
+                let end = *pick(&self.ends(), which / 2)?;
+                let seconds = end.as_s() - now.as_s() - (which % 2) as i64;
+                self.world.wait_s(seconds.unsigned_abs());
                 Ok(Change::default())
             }
             Step::EditAgent { .. }
@@ -386,6 +177,28 @@ impl Forest {
             | Step::RevokeAgent(_) => return self.change_agent(step),
         };
         Some(change)
+    }
+
+    fn delegation_edit(&self, grants: Option<&[Piece]>, bounds: &Bounds) -> DelegationEdit {
+        let now = self.world.now;
+        let mut edit = DelegationEdit::default();
+        edit.permissions = grants.map(|grants| self.permissions(grants));
+        edit.expires_at = bounds
+            .lifetime_s
+            .map_or(Edit::Keep, |seconds| Edit::Set(now.plus_s(seconds)));
+        edit.max_depth = bounds.depth.map_or(Edit::Clear, Edit::Set);
+        edit.mode = mode(bounds);
+        edit
+    }
+
+    fn off_boarded(&self) -> Vec<Subject> {
+        let graph = &self.world.graph;
+        let gone = (0..OWNERS).map(owner).filter(|subject| {
+            let id = graph.subject_id(TenantId::DEFAULT, subject);
+            let owner = id.and_then(|id| graph.owner(TenantId::DEFAULT, id));
+            owner.is_some_and(|owner| owner.status == OwnerStatus::Offboarded)
+        });
+        gone.collect()
     }
 
     fn create(&mut self, step: &Step) -> Result<Change, Refusal> {
@@ -469,9 +282,41 @@ impl Forest {
                 let (tenant, id) = *pick(&self.agents, *which)?;
                 return Some(graph.revoke_agent(tenant, id));
             }
-            _ => return None,
+            Step::Create { .. }
+            | Step::Spawn { .. }
+            | Step::Delegate { .. }
+            | Step::EditDelegation { .. }
+            | Step::RevokeDelegation(_)
+            | Step::RevokeOwner(_)
+            | Step::Reinstate(_)
+            | Step::Wait(_)
+            | Step::WaitForAnEnd(_) => return None,
         };
         Some(graph.update_agent(id.0, id.1, edit, now))
+    }
+
+    /// The next seconds in which something ends.
+    fn ends(&self) -> Vec<Timestamp> {
+        let graph = &self.world.graph;
+        let mut ends = Vec::new();
+        for (tenant, id) in &self.agents {
+            let agent = graph.agent(*tenant, *id).unwrap();
+            let granted = agent.grants.permissions();
+            ends.extend(granted.filter_map(|granted| granted.constraints.expires_at));
+            ends.extend(agent.expires_at);
+        }
+        for (tenant, id) in &self.delegations {
+            let delegation = graph.delegation(*tenant, *id).unwrap();
+            let granted = delegation.grants.permissions();
+            ends.extend(granted.filter_map(|granted| granted.constraints.expires_at));
+            ends.extend(delegation.expires_at);
+        }
+        ends.retain(|end| *end > self.world.now);
+        ends.sort_unstable();
+        ends.dedup();
+        // Whoever waits for a far one ends all the others too.
+        ends.truncate(4);
+        ends
     }
 
     /// The delegation that a step speaks of.
@@ -528,9 +373,9 @@ impl Forest {
         let mut given = Vec::new();
         for record in change.iter().flat_map(|change| &change.writes) {
             match record {
-                kavach_core::Record::Agent(agent) => born.push((agent.tenant, agent.id)),
-                kavach_core::Record::Delegation(new) => given.push((new.tenant, new.id)),
-                _ => {}
+                Record::Agent(agent) => born.push((agent.tenant, agent.id)),
+                Record::Delegation(new) => given.push((new.tenant, new.id)),
+                Record::Owner(_) | Record::Subject(_) | Record::Name(_) => {}
             }
         }
         born.retain(|new| !self.agents.contains(new));

@@ -9,11 +9,13 @@
 
 mod agreement;
 mod bounds;
+mod corpus;
 mod forest;
-mod fuzz;
 mod golden;
 mod holes;
+mod page;
 mod properties;
+mod records;
 mod roundtrip;
 mod runs;
 mod world;

@@ -113,9 +113,8 @@ fn adding_a_grant_a_line_or_an_agent_never_lowers_an_answer() {
 fn compare_spelled(steps: &[Step], spelling: Spelling, same: impl Fn(Verdict, Verdict) -> bool) {
     let (mut plain, mut other) = (Forest::new(Spelling::PLAIN), Forest::new(spelling));
     for step in steps {
-        let outcome = |taken: Option<Result<(), Refusal>>| {
-            taken.map(|taken| taken.map_err(|refusal| refusal.reason))
-        };
+        // Which of several wrong permissions a refusal names goes by their order.
+        let outcome = |taken: Option<Result<(), Refusal>>| taken.map(|taken| taken.is_ok());
         assert_eq!(
             outcome(plain.take(step)),
             outcome(other.take(step)),
@@ -290,7 +289,7 @@ fn foretold(forest: &Forest, step: &Change) -> Option<(Option<AgentId>, BlastRad
 #[test]
 fn the_blast_radius_is_what_stops_when_it_is_revoked() {
     let stops = Cell::new(0);
-    check(40, &steps(60), |steps| {
+    check(80, &steps(80), |steps| {
         let mut forest = Forest::new(Spelling::PLAIN);
         for step in &steps {
             let revokes = matches!(step, Step::RevokeAgent(_) | Step::RevokeDelegation(_));
@@ -331,7 +330,7 @@ fn the_blast_radius_is_what_stops_when_it_is_revoked() {
 fn written(change: &Change) -> &Delegation {
     let found = change.writes.iter().find_map(|record| match record {
         Record::Delegation(delegation) => Some(delegation),
-        _ => None,
+        Record::Owner(_) | Record::Subject(_) | Record::Agent(_) | Record::Name(_) => None,
     });
     found.expect("a delegation is written")
 }
@@ -444,34 +443,34 @@ fn check_refusal(
     live: &[Leaf],
     within: impl Fn(&Leaf) -> bool,
 ) {
-    match refusal.reason {
-        Reason::WiderThanParent | Reason::TooDeep | Reason::GrantExpired | Reason::NothingLeft => {
-            let only = via.as_ref().or(live.first()).unwrap();
-            assert!(
-                !within(only),
-                "{only} gives all of it, and still: {refusal}"
-            );
+    let reason = refusal.reason;
+    let about_the_request = [
+        Reason::WiderThanParent,
+        Reason::TooDeep,
+        Reason::GrantExpired,
+        Reason::NothingLeft,
+    ];
+    let about_the_receiver = [
+        Reason::NotFound,
+        Reason::AlreadyRevoked,
+        Reason::AlreadyExpired,
+        Reason::OwnerRevoked,
+    ];
+    if about_the_request.contains(&reason) {
+        let only = via.as_ref().or(live.first()).unwrap();
+        assert!(
+            !within(only),
+            "{only} gives all of it, and still: {refusal}"
+        );
+    } else if reason == Reason::AmbiguousVia {
+        let covering: Vec<Leaf> = live.iter().copied().filter(within).collect();
+        assert_ne!(covering.len(), 1, "{refusal}");
+        let shown: BTreeSet<Leaf> = refusal.candidates.iter().copied().collect();
+        if !covering.is_empty() {
+            assert_eq!(shown, covering.into_iter().collect());
         }
-        Reason::AmbiguousVia => {
-            let covering: Vec<Leaf> = live.iter().copied().filter(within).collect();
-            assert_ne!(covering.len(), 1, "{refusal}");
-            let shown: BTreeSet<Leaf> = refusal.candidates.iter().copied().collect();
-            if !covering.is_empty() {
-                assert_eq!(shown, covering.into_iter().collect());
-            }
-        }
-        _ => assert!(
-            via.is_some_and(|via| !live.contains(&via))
-                || live.is_empty()
-                || is_about_receiver(refusal),
-            "{refusal}"
-        ),
+    } else {
+        let dead = via.map_or(live.is_empty(), |via| !live.contains(&via));
+        assert!(dead || about_the_receiver.contains(&reason), "{refusal}");
     }
-}
-
-fn is_about_receiver(refusal: &Refusal) -> bool {
-    matches!(
-        refusal.reason,
-        Reason::NotFound | Reason::AlreadyRevoked | Reason::AlreadyExpired | Reason::OwnerRevoked
-    )
 }

@@ -203,9 +203,9 @@ fn an_id_from_parts_is_a_uuid_of_version_7() {
             assert_eq!(number >> 80, u128::from(time_ms));
             assert_eq!((number >> 76) & 0xf, 7);
             assert_eq!((number >> 62) & 0b11, 0b10);
-            let random_bits = number & !(0xffff_ffff_ffff_f << 76) & !(0b11 << 62);
-            let again = ((random >> 62) & 0xfff) << 64 | random & 0x3fff_ffff_ffff_ffff;
-            assert_eq!(random_bits, again);
+            let random_a = (number >> 64) & 0xfff;
+            let random_b = number & 0x3fff_ffff_ffff_ffff;
+            assert_eq!(random_a << 62 | random_b, random & ((1 << 74) - 1));
         },
     );
 }
@@ -314,19 +314,23 @@ fn words_print_as_they_are_read() {
     for reason in Reason::ALL {
         print_and_read(reason);
     }
-    [
+    for kind in [
         AgentKind::Autonomous,
         AgentKind::Delegated,
         AgentKind::Service,
-    ]
-    .map(|kind| print_and_read(&kind));
-    [
+    ] {
+        print_and_read(&kind);
+    }
+    for status in [
         AgentStatus::Active,
         AgentStatus::Suspended,
         AgentStatus::Revoked,
-    ]
-    .map(|s| print_and_read(&s));
-    [OwnerStatus::Active, OwnerStatus::Offboarded].map(|status| print_and_read(&status));
+    ] {
+        print_and_read(&status);
+    }
+    for status in [OwnerStatus::Active, OwnerStatus::Offboarded] {
+        print_and_read(&status);
+    }
     assert!("Active".parse::<AgentStatus>().is_err());
     assert!("".parse::<Reason>().is_err());
     let json = |hash: CredentialHash| serde_json::to_string(&hash).unwrap();

@@ -27,7 +27,8 @@ pub(crate) fn seed() -> u64 {
 /// Says something although the test passes.
 pub(crate) fn report(words: fmt::Arguments<'_>) {
     // The test harness swallows what `println!` writes.
-    writeln!(std::io::stderr(), "{words}").unwrap();
+    let line = format!("{words}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 /// Holds `check` against `cases` values of `strategy`, and shows the smallest on which it panics.

@@ -105,6 +105,19 @@ async fn a_full_disk_is_named_and_known_to_have_written_nothing() {
 }
 
 #[tokio::test]
+async fn a_store_that_failed_comes_back_by_itself() {
+    let disk = Disk::default();
+    let store = open(&disk);
+    disk.strike_now(Fault::Full);
+    store.commit(put(1)).await.unwrap_err();
+    disk.lift();
+    while store.health().await.is_err() {
+        std::thread::yield_now();
+    }
+    store.commit(put(2)).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_failed_stays_failed_after_reopening() {
     for moment in 0..24 {
         let disk = Disk::default();

@@ -163,6 +163,24 @@ async fn a_file_that_was_not_closed_is_opened_for_writing_first() {
     );
 }
 
+#[tokio::test]
+async fn a_store_that_was_quiet_before_a_crash_needs_no_repair() {
+    let (folder, path) = folder();
+    let store = RedbStore::open(&path).unwrap();
+    store.commit(put("one")).await.unwrap();
+    let copy = folder.path().join("copy.redb");
+    loop {
+        // What a crash would leave now.
+        std::fs::copy(&path, &copy).unwrap();
+        let mut builder = Database::builder();
+        builder.set_repair_callback(|repair| repair.abort());
+        if builder.open(&copy).is_ok() {
+            break;
+        }
+    }
+    assert_eq!(value(&RedbStore::open(&copy).unwrap()).await.unwrap(), b"one");
+}
+
 #[test]
 fn a_file_that_is_no_store_is_refused() {
     let (_folder, path) = folder();

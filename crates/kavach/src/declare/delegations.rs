@@ -1,11 +1,11 @@
 //! Delegations as declared.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use kavach_audit::EventKind;
 use kavach_core::{
-    Agent, AgentDraft, AgentKind, AgentStatus, Delegation, DelegationDraft, DelegationEdit, Edit, Leaf,
-    Name, OwnerDraft, Reason, SpawnDraft,
+    Agent, AgentDraft, AgentKind, AgentStatus, Delegation, DelegationDraft, DelegationEdit, Edit, Grants,
+    Leaf, Name, OwnerDraft, Reason, SpawnDraft,
 };
 
 use super::agents::{differences, field_of, revoked_name};
@@ -20,35 +20,117 @@ use crate::secret::Secret;
 impl Plan<'_> {
     /// Plans delegations in the order in which their givers come to be, whatever their order in the file.
     pub(super) fn delegations(&mut self, declared: &[DeclaredDelegation]) -> Result<(), ApplyError> {
-        let mut seen = HashSet::new();
+        let mut seen: HashMap<(&Name, &Name), Vec<&Option<DeclaredVia>>> = HashMap::new();
         let mut open: Vec<(usize, &DeclaredDelegation)> = Vec::new();
         for (number, delegation) in declared.iter().enumerate() {
-            let via = delegation.via.as_ref().map(|via| format!("{via:?}"));
-            if seen.insert((&delegation.from, &delegation.to, via)) {
+            let (pair, via) = ((&delegation.from, &delegation.to), &delegation.via);
+            let others = seen.entry(pair).or_default();
+            // Without a `via`, it could be any of several once they are made.
+            let apart = others.iter().all(|other| via.is_some() && other.is_some() && *other != via);
+            others.push(via);
+            if apart {
                 open.push((number, delegation));
             } else {
                 let message = "this delegation is declared twice; keep one, or tell them apart by `via`";
                 self.problem(Place::Delegation(number, "to"), message);
             }
         }
+        // By names, so that the order in the file never shows.
+        open.sort_by_key(|(_, delegation)| (&delegation.from, &delegation.to, format!("{:?}", delegation.via)));
         let mut planned = BTreeMap::new();
+        let mut ring = false;
         while !open.is_empty() {
+            let left = open.len();
             // Whatever leads to a giver comes before what it passes on.
-            let leading: HashSet<&Name> = open.iter().map(|(_, delegation)| &delegation.to).collect();
-            let (ready, later): (Vec<_>, Vec<_>) =
-                open.into_iter().partition(|(_, delegation)| !leading.contains(&delegation.from));
+            let led_to: HashSet<&Name> = open.iter().map(|(_, delegation)| &delegation.to).collect();
+            let (later, ready): (Vec<_>, Vec<_>) =
+                open.iter().partition(|(_, delegation)| led_to.contains(&delegation.from));
             open = later;
-            for (number, delegation) in &ready {
-                self.delegation(*number, delegation)?;
-                planned.extend(self.steps.pop_if(|_| true).map(|step| (*number, step)));
+            if ready.is_empty() {
+                ring = true;
+                open = self.one_of_a_ring(open, &mut planned)?;
             }
-            if ready.is_empty() && !self.one_of_a_ring(&mut open, &mut planned)? {
-                self.stuck(&open)?;
+            for (number, delegation) in ready {
+                let steps = self.steps.len();
+                self.delegation(number, delegation)?;
+                planned.extend(self.steps.drain(steps..).map(|step| (number, step)));
+            }
+            if open.len() == left {
+                // Nobody has anything to begin with: say of each why not.
+                for (number, delegation) in open {
+                    self.delegation(number, delegation)?;
+                }
                 break;
             }
         }
+        if ring && self.problems.is_empty() {
+            self.check_rings(declared)?;
+        }
         self.steps.extend(planned.into_values());
+        self.problems.sort_by_key(|problem| match problem.place {
+            Place::Agent(number, _) => (0, number),
+            Place::Delegation(number, _) => (1, number),
+        });
         Ok(())
+    }
+
+    /// Where each of them is led to by another: plans the first that can be made. Gives back the others.
+    fn one_of_a_ring<'d>(
+        &mut self,
+        mut open: Vec<(usize, &'d DeclaredDelegation)>,
+        planned: &mut BTreeMap<usize, Step>,
+    ) -> Result<Vec<(usize, &'d DeclaredDelegation)>, ApplyError> {
+        let pairs: HashSet<_> = open.iter().map(|(_, other)| (&other.from, &other.to)).collect();
+        let (late, early): (Vec<_>, Vec<_>) =
+            open.iter().partition(|(_, delegation)| self.rests_on_one_of(&pairs, delegation));
+        for (number, delegation) in early.into_iter().chain(late) {
+            let (steps, problems) = (self.steps.len(), self.problems.len());
+            self.delegation(number, delegation)?;
+            if let Some(step) = self.steps.drain(steps..).next() {
+                planned.insert(number, step);
+                open.retain(|(other, _)| *other != number);
+                break;
+            }
+            self.problems.truncate(problems);
+        }
+        Ok(open)
+    }
+
+    /// Makes sure that what was planned for rings stays as it is when the file is applied again.
+    fn check_rings(&mut self, declared: &[DeclaredDelegation]) -> Result<(), ApplyError> {
+        let named = std::mem::take(&mut self.named_delegations);
+        for (number, delegation) in declared.iter().enumerate() {
+            let (steps, problems) = (self.steps.len(), self.problems.len());
+            self.delegation(number, delegation)?;
+            let step = self.steps.drain(steps..).next();
+            if step.is_none_or(|step| step.doing != Doing::Keep) {
+                self.problems.truncate(problems);
+                let message = "it lies on a ring of delegations, each of which rests on another and changes \
+                               it; name its line by `via`";
+                self.problem(Place::Delegation(number, "via"), message);
+            }
+        }
+        self.named_delegations = named;
+        Ok(())
+    }
+
+    /// Whether a delegation of a ring rests on another of these, given from one to the other; for one that
+    /// is not made yet, whether it must, because its giver holds nothing of its own.
+    fn rests_on_one_of(&self, pairs: &HashSet<(&Name, &Name)>, declared: &DeclaredDelegation) -> bool {
+        let (Some(from), Some(to)) = (self.acting(&declared.from), self.acting(&declared.to)) else {
+            return true;
+        };
+        let named = |id| self.graph.agent(self.tenant(), id).map(|agent| &agent.name);
+        let known = self.graph.delegations_to(self.tenant(), to.id);
+        let mut known = known.filter(|known| known.from == from.id && self.stands(known)).peekable();
+        if known.peek().is_none() {
+            return from.grants.is_empty();
+        }
+        known.any(|known| {
+            let parent = known.parent.and_then(|id| self.graph.delegation(self.tenant(), id));
+            let pair = parent.and_then(|parent| Some((named(parent.from)?, named(parent.to)?)));
+            pair.is_some_and(|pair| pairs.contains(&pair))
+        })
     }
 
     /// The agent of this name, if it is not revoked.
@@ -61,11 +143,15 @@ impl Plan<'_> {
         let Some(from) = self.acting(&declared.from).cloned() else {
             let message = match self.graph.agent_named(self.tenant(), &declared.from) {
                 Some(_) => revoked_name(&declared.from),
-                None => format!("there is no agent `{}`; declare it above", declared.from),
+                None => format!(
+                    "there is no agent `{}`; declare it, or mend the delegation that would spawn it",
+                    declared.from
+                ),
             };
             self.problem(Place::Delegation(number, "from"), message);
             return Ok(());
         };
+        self.mentioned.push(from.id);
         let Ok(via) = self.via(number, declared, &from) else {
             return Ok(());
         };
@@ -121,7 +207,7 @@ impl Plan<'_> {
     }
 
     /// Whether a delegation is one that could still be changed, or has merely run out.
-    fn stands(&self, delegation: &Delegation) -> bool {
+    pub(super) fn stands(&self, delegation: &Delegation) -> bool {
         let leaf = Leaf::Delegation(delegation.id);
         let fault = self.graph.fault_of(self.tenant(), leaf, self.now);
         let dead = [
@@ -229,10 +315,13 @@ impl Plan<'_> {
         };
         let made = written_delegation(&change).cloned();
         self.absorb(EventKind::Delegated, about, change)?;
-        self.named_agents.push(receiver);
+        self.mentioned.push(receiver);
+        if to.is_none() {
+            self.named_agents.push(receiver);
+        }
         let mut details: Vec<String> = Vec::new();
         if let Some(made) = made {
-            self.named_delegations.push(made.id);
+            self.named_delegations.push((number, made.id));
             details.extend(made.grants.permissions().map(|permission| format!("+ {permission}")));
             details.extend(made.expires_at.map(|at| format!("expires {at}")));
         }
@@ -254,8 +343,11 @@ impl Plan<'_> {
         declared: &DeclaredDelegation,
         known: &Delegation,
     ) -> Result<(), ApplyError> {
-        self.named_agents.push(known.to);
-        self.named_delegations.push(known.id);
+        if self.named_delegations.iter().any(|(_, id)| *id == known.id) {
+            let message = "another delegation of the file is the same one; keep one, or tell them apart by `via`";
+            self.problem(Place::Delegation(number, "to"), message);
+            return Ok(());
+        }
         let what = format!("delegation {} -> {}", declared.from, declared.to);
         let mut step = Step {
             doing: Doing::Keep,
@@ -263,9 +355,9 @@ impl Plan<'_> {
             details: Vec::new(),
             credential: None,
         };
-        if known.expires_at.is_some_and(|end| end <= self.now) {
-            step.details.push("has run out".to_owned());
-            self.steps.push(step);
+        if let Some(why) = self.at_rest(known) {
+            step.details.push(why.to_owned());
+            self.adjusted(number, known, step);
             return Ok(());
         }
         let edit = self.edit_of(declared, known);
@@ -279,8 +371,9 @@ impl Plan<'_> {
             }
         };
         if let Some(after) = written_delegation(&change) {
+            let present = known.grants.permissions().filter(|held| held.constraints.holds_at(self.now));
             let wanted: Vec<_> = after.grants.permissions().cloned().collect();
-            step.details = differences(&known.grants, &wanted);
+            step.details = differences(&Grants::of(present.cloned()), &wanted);
             if after.expires_at != known.expires_at {
                 let end = after.expires_at.map_or("as its giver".to_owned(), |at| at.to_string());
                 step.details.push(format!("expires {end}"));
@@ -294,13 +387,39 @@ impl Plan<'_> {
             step.doing = Doing::Update;
             self.absorb(EventKind::DelegationUpdated, about, change)?;
         }
-        self.steps.push(step);
+        self.adjusted(number, known, step);
         Ok(())
+    }
+
+    fn adjusted(&mut self, number: usize, known: &Delegation, step: Step) {
+        self.mentioned.push(known.to);
+        self.named_delegations.push((number, known.id));
+        self.steps.push(step);
+    }
+
+    /// Why it is not compared with what is declared: it, or what it rests on, does not hold for now, and
+    /// nothing can be narrowed below a line that does not. As it was declared, it still is.
+    fn at_rest(&self, known: &Delegation) -> Option<&'static str> {
+        let above = known.parent.map_or(Leaf::Root(known.from), Leaf::Delegation);
+        let over = known.expires_at.is_some_and(|end| end <= self.now);
+        let mut held = known.grants.permissions();
+        match self.graph.fault_of(self.tenant(), above, self.now) {
+            _ if over => Some("has run out"),
+            Some(Reason::AgentExpired | Reason::AncestorExpired | Reason::DelegationExpired) => {
+                Some("has run out further up")
+            }
+            Some(Reason::AgentSuspended | Reason::AncestorSuspended) => {
+                Some("is suspended further up, and was not compared")
+            }
+            _ => (!held.any(|held| held.constraints.holds_at(self.now))).then_some("has run out"),
+        }
     }
 
     fn edit_of(&self, declared: &DeclaredDelegation, known: &Delegation) -> DelegationEdit {
         let mut edit = DelegationEdit::default();
-        edit.permissions = Some(declared.permissions.clone());
+        // A permission that has run out as declared is no change.
+        let wanted = declared.permissions.iter().filter(|wanted| wanted.constraints.holds_at(self.now));
+        edit.permissions = Some(wanted.cloned().collect());
         edit.expires_at = declared.end.after(known.created_at).map_or(Edit::Clear, Edit::Set);
         edit.max_depth = declared.max_depth.map_or(Edit::Clear, Edit::Set);
         edit.mode = declared.mode;

@@ -9,7 +9,7 @@ use kavach_core::{
 use kavach_store::records::{encode, key_of};
 use kavach_store::{Expect, Version};
 
-use super::unnamed::Declared;
+use super::unnamed::{Declared, Named};
 use super::{Applied, ApplyError, ApplyOptions, Declaration, Place, Problem, Step};
 use crate::change::About;
 use crate::committer::{Failure, Work};
@@ -34,9 +34,10 @@ pub(super) struct Plan<'a> {
     pub(super) problems: Vec<Problem>,
     /// Agents that are declared, or spawned by a delegation that is.
     pub(super) named_agents: Vec<AgentId>,
-    /// Agents that declared delegations lead to, whoever made them.
-    pub(super) receivers: Vec<AgentId>,
-    pub(super) named_delegations: Vec<DelegationId>,
+    /// Agents that declared delegations speak of, whoever made them.
+    pub(super) mentioned: Vec<AgentId>,
+    /// Delegations that are declared, with their numbers.
+    pub(super) named_delegations: Vec<(usize, DelegationId)>,
 }
 
 impl Kavach {
@@ -57,10 +58,13 @@ impl Kavach {
                 let mut plan = Plan::new(self, options, &state.graph, state.revision.number());
                 plan.agents(&declaration.agents)?;
                 plan.delegations(&declaration.delegations)?;
+                let mut after = Named::default();
+                if plan.problems.is_empty() {
+                    after = plan.unnamed(&before)?;
+                }
                 if !plan.problems.is_empty() {
                     return Err(ApplyError::Rejected(plan.problems));
                 }
-                let after = plan.unnamed(&before)?;
                 let revision = plan.revision;
                 let (mut work, steps) = plan.into_work()?;
                 before.replace_with(&after, self.tenant(), &mut work);
@@ -97,7 +101,7 @@ impl<'a> Plan<'a> {
             steps: Vec::new(),
             problems: Vec::new(),
             named_agents: Vec::new(),
-            receivers: Vec::new(),
+            mentioned: Vec::new(),
             named_delegations: Vec::new(),
         }
     }

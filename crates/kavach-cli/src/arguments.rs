@@ -1,0 +1,78 @@
+//! What can be written after `kavach`.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{
+    agent, apply, audit, authorize, blast_radius, completions, delegate, delegation, demo, explain,
+    owner, permissions, spawn,
+};
+
+mod ending;
+mod rights;
+
+pub(crate) use ending::{End, Ending};
+pub(crate) use rights::Rights;
+
+/// Which agent did what, who said it could, and is that still true?
+#[derive(Debug, Parser)]
+#[command(name = "kavach", version, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 all allowed, or done; 1 something was denied, needs an approval, or was \
+                        refused; 2 any error.\nResults go to standard output, messages to standard error."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+/// What every command takes.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// The folder with the store and the master key; made at first use
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "KAVACH_DATA",
+        hide_env_values = true,
+        default_value = "./kavach-data"
+    )]
+    pub(crate) data: PathBuf,
+    /// Whose agents
+    #[arg(
+        long,
+        global = true,
+        value_name = "TENANT",
+        default_value = "ten_default"
+    )]
+    pub(crate) tenant: String,
+    /// Print results as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print without colours, as where NO_COLOR is set
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Demo(demo::Demo),
+    Apply(apply::Apply),
+    Authorize(authorize::Authorize),
+    Agent(agent::Agent),
+    Owner(owner::Owner),
+    Delegate(delegate::Delegate),
+    Spawn(spawn::Spawn),
+    Delegation(delegation::Delegation),
+    Explain(explain::Explain),
+    Permissions(permissions::Permissions),
+    BlastRadius(blast_radius::BlastRadius),
+    Audit(audit::Audit),
+    Completions(completions::Completions),
+}

@@ -1,0 +1,171 @@
+//! `kavach authorize`
+
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::PathBuf;
+
+use kavach::{Authorization, Decision, Kavach, Reason, Timestamp};
+
+use crate::console::Console;
+use crate::data::{Data, shown_path};
+use crate::failure::{Exit, Failure};
+use crate::paint::Ink;
+use crate::progress::Progress;
+use crate::requests::{Answer, Asked, Input, Manner, Stream, context, unrecorded};
+
+/// Decide whether an agent may do something, and record the answer
+///
+/// On a terminal one answer is a sentence; with --json, and wherever else it goes, it is an object as for
+/// --requests.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+With --requests, one JSON object a line in:
+  {\"agent\",\"action\",\"resource\",\"context\"?,\"at\"?}
+where context is {\"args\"?,\"ip\"?,\"cost\"?,\"audience\"?}, and at stands only with --simulate;
+one object a line out, in order:
+  {\"decision\":\"allow\"|\"deny\"|\"needs_approval\",\"reason\",\"line\":[owner,agent,…],\"audit_id\",\"revision\"}
+A bad line gives {\"error\",\"line\"}, and the rest goes on.")]
+pub(crate) struct Authorize {
+    /// Who: a name or an id
+    #[arg(required_unless_present = "requests", requires = "action")]
+    agent: Option<String>,
+    /// What it wants to do
+    #[arg(requires = "resource")]
+    action: Option<String>,
+    /// To what
+    resource: Option<String>,
+    /// What else is known, a JSON object: {"args"?,"ip"?,"cost"?,"audience"?}
+    #[arg(long, value_name = "JSON", conflicts_with = "requests")]
+    context: Option<String>,
+    /// Decide each line of this file instead; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "agent")]
+    requests: Option<PathBuf>,
+    /// Only say what the answer would be: nothing is debited or recorded
+    #[arg(long)]
+    simulate: bool,
+    /// Simulate at this time; the agents are those of today
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires = "simulate",
+        conflicts_with = "requests"
+    )]
+    at: Option<String>,
+}
+
+impl Authorize {
+    pub(crate) async fn run(self, data: &Data, console: &mut Console) -> Result<Exit, Failure> {
+        let manner = if self.simulate {
+            Manner::Simulate
+        } else {
+            Manner::Record
+        };
+        match &self.requests {
+            Some(file) => self.many(file, manner, data, console).await,
+            None => self.one(manner, data, console).await,
+        }
+    }
+
+    async fn one(
+        &self,
+        manner: Manner,
+        data: &Data,
+        console: &mut Console,
+    ) -> Result<Exit, Failure> {
+        let text = |field: &Option<String>| field.clone().unwrap_or_default();
+        let (agent, action, resource) =
+            (text(&self.agent), text(&self.action), text(&self.resource));
+        let mut asked = Asked::new(&agent, &action, &resource).map_err(Failure::Error)?;
+        if let Some(json) = &self.context {
+            let value = crate::requests::parse_json(json.as_bytes());
+            let read = value.and_then(context);
+            asked.call.context =
+                read.map_err(|words| Failure::error(format!("`--context`: {words}")))?;
+        }
+        let at: Option<Timestamp> = self.at.as_deref().map(str::parse).transpose()?;
+        let given = match manner {
+            Manner::Simulate => {
+                data.look(console, async |kavach, _| {
+                    Ok(kavach.simulate(&asked.call, at)?)
+                })
+                .await?
+            }
+            Manner::Record => {
+                data.change(async |kavach| Ok(kavach.authorize_call(asked.call).await?))
+                    .await?
+            }
+        };
+        if given.reason() == Reason::AuditUnavailable {
+            console.complain(unrecorded(1));
+        }
+        print(console, manner, &given)?;
+        Ok(if given.is_allowed() {
+            Exit::Done
+        } else {
+            Exit::Denied
+        })
+    }
+
+    async fn many(
+        &self,
+        file: &PathBuf,
+        manner: Manner,
+        data: &Data,
+        console: &mut Console,
+    ) -> Result<Exit, Failure> {
+        let (input, size) = if file.as_os_str() == "-" {
+            (Input::read(BufReader::new(io::stdin()), manner), None)
+        } else {
+            let unreadable = |error| {
+                let file = shown_path(file);
+                Failure::error(format!("the requests in `{file}` cannot be read: {error}"))
+            };
+            let opened = File::open(file).map_err(unreadable)?;
+            let found = opened.metadata().map_err(unreadable)?;
+            let size = found.is_file().then_some(found.len());
+            (Input::read(BufReader::new(opened), manner), size)
+        };
+        let progress = Progress::of_bytes(console, size);
+        let answer = async |kavach: &Kavach, console: &mut Console| {
+            let stream = Stream::new(kavach, manner);
+            stream
+                .answer_all(input, console, |bytes| progress.is_at(bytes))
+                .await
+        };
+        let exit = match manner {
+            Manner::Simulate => data.look(console, answer).await,
+            Manner::Record => {
+                data.change(async |kavach| answer(kavach, console).await)
+                    .await
+            }
+        };
+        progress.end();
+        exit
+    }
+}
+
+fn print(console: &mut Console, manner: Manner, given: &Authorization) -> Result<(), Failure> {
+    if !console.is_for_people() {
+        return console.object(&match manner {
+            Manner::Record => Answer::recorded(given),
+            Manner::Simulate => Answer::simulated(given),
+        });
+    }
+    let ink = match given.decision {
+        Decision::Allow => Ink::Good,
+        Decision::NeedsApproval => Ink::Warn,
+        Decision::Deny(_) => Ink::Bad,
+    };
+    let word = console
+        .paint
+        .ink(ink, crate::requests::word(given.decision));
+    console.line(format_args!("{word}  {given}"))?;
+    if let Some(id) = given.audit_id {
+        console.line(
+            console
+                .paint
+                .ink(Ink::Faint, format_args!("recorded as {id}")),
+        )?;
+    }
+    Ok(())
+}

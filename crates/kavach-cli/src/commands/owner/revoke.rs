@@ -1,0 +1,32 @@
+//! `kavach owner revoke`
+
+use kavach::Subject;
+
+use super::told;
+use crate::console::Console;
+use crate::data::Data;
+use crate::failure::{Exit, Failure};
+use crate::paint::Ink;
+
+/// Off-board an owner: all their agents stop for good, and they get no new ones
+#[derive(clap::Args, Debug)]
+pub(crate) struct Revoke {
+    /// Who: user:NAME or service:NAME
+    subject: String,
+}
+
+impl Revoke {
+    pub(crate) async fn run(self, data: &Data, console: &mut Console) -> Result<Exit, Failure> {
+        let owner: Subject = self.subject.parse()?;
+        let done = data
+            .change(async |kavach| Ok(kavach.revoke_owner(&owner).await?))
+            .await?;
+        told(
+            console,
+            (Ink::Bad, "revoked"),
+            &owner,
+            &done,
+            "; all their agents are stopped for good",
+        )
+    }
+}
