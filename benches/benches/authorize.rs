@@ -9,7 +9,9 @@ use kavach_store_redb::RedbStore;
 const ROW: &str = "| in flight | decisions/s | p50 ms | p99 ms | CPU µs each |";
 
 fn main() -> Result<(), Failed> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(measure())
 }
 
@@ -25,11 +27,19 @@ async fn measure() -> Result<(), Failed> {
             let node = node.clone();
             async move {
                 let answer = node.authorize(&leaf, "read", "mcp:github:issues").await?;
-                if answer.is_allowed() { Ok(()) } else { Err(answer.to_string().into()) }
+                if answer.is_allowed() {
+                    Ok(())
+                } else {
+                    Err(answer.to_string().into())
+                }
             }
         })
         .await?;
-        row(in_flight, &measured, (cpu_time() - cpu).as_secs_f64() * 1e6 / total as f64);
+        row(
+            in_flight,
+            &measured,
+            (cpu_time() - cpu).as_secs_f64() * 1e6 / total as f64,
+        );
     }
     let started = now();
     let mut trail = kavach.audit(kavach::audit::Query::default());
@@ -38,14 +48,20 @@ async fn measure() -> Result<(), Failed> {
         events += page.len();
     }
     let seconds = started.elapsed().as_secs_f64();
-    println!("\nread back: {events} events at {:.0}/s", events as f64 / seconds);
+    println!(
+        "\nread back: {events} events at {:.0}/s",
+        events as f64 / seconds
+    );
     Ok(())
 }
 
 async fn line_of_three(kavach: &Kavach) -> Result<kavach::AgentId, Failed> {
     let top = NewAgent::new(Subject::user("alice")?, "orchestrator").allow("read:mcp:github:*")?;
     let top = kavach.create_agent(top).await?.id;
-    let middle = kavach.spawn(&top, Spawn::new("researcher").allow("read:mcp:github:*")?).await?.id;
+    let middle = kavach
+        .spawn(&top, Spawn::new("researcher").allow("read:mcp:github:*")?)
+        .await?
+        .id;
     let leaf = Spawn::new("searcher").allow("read:mcp:github:issues")?;
     Ok(kavach.spawn(&middle, leaf).await?.id)
 }

@@ -12,7 +12,9 @@ use kavach_store_redb::RedbStore;
 const FILE_AGENTS: usize = 10_000;
 
 fn main() -> Result<(), Failed> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(measure())
 }
 
@@ -41,7 +43,8 @@ async fn create_and_delegate() -> Result<(), Failed> {
             let node = node.clone();
             async move {
                 let name = format!("agent-{in_flight}-{number}");
-                let agent = NewAgent::new(Subject::user("alice")?, name).allow("read:mcp:github:*")?;
+                let agent =
+                    NewAgent::new(Subject::user("alice")?, name).allow("read:mcp:github:*")?;
                 node.create_agent(agent).await?;
                 Ok(())
             }
@@ -113,11 +116,15 @@ async fn revoke_above(descendants: usize) -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let kavach = open(folder.path()).await?;
     let root = many(&kavach, descendants).await?;
-    let last = kavach.find_agent(&format!("agent-{}", descendants - 1)).ok_or("lost")?;
+    let last = kavach
+        .find_agent(&format!("agent-{}", descendants - 1))
+        .ok_or("lost")?;
     let started = now();
     kavach.revoke_agent(&root).await?;
     let taken = started.elapsed();
-    let after = kavach.authorize(&last.id, "read", "mcp:github:issues").await?;
+    let after = kavach
+        .authorize(&last.id, "read", "mcp:github:issues")
+        .await?;
     if after.is_allowed() {
         return Err("a descendant outlived its root".into());
     }
@@ -137,6 +144,9 @@ async fn open_store_of(agents: usize) -> Result<(), Failed> {
     let kavach = open(folder.path()).await?;
     let taken = started.elapsed();
     let found = kavach.agents().len();
-    println!("| open a store of {found} agents, each with a delegation | {:.0} ms |", taken.as_secs_f64() * 1e3);
+    println!(
+        "| open a store of {found} agents, each with a delegation | {:.0} ms |",
+        taken.as_secs_f64() * 1e3
+    );
     Ok(())
 }

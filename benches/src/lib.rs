@@ -11,7 +11,10 @@ pub type Failed = Box<dyn Error + Send + Sync>;
 
 /// The one place in the benches that reads a clock.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "measuring is what benches are for")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "measuring is what benches are for"
+)]
 pub fn now() -> Instant {
     Instant::now()
 }
@@ -82,7 +85,12 @@ pub fn cpu_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after_name = stat.rsplit(')').next().unwrap_or_default();
     let fields: Vec<&str> = after_name.split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+    let ticks = |at: usize| {
+        fields
+            .get(at)
+            .and_then(|field| field.parse::<u64>().ok())
+            .unwrap_or(0)
+    };
     // Fields 14 and 15 of proc(5), in hundredths of a second.
     Duration::from_millis((ticks(11) + ticks(12)) * 10)
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use kavach_audit::EventKind;
 use kavach_core::{
-    Agent, AgentDraft, AgentEdit, AgentId, AgentKind, EventId, Name, OwnerDraft, ParseError, Permission,
-    Subject, SubjectId, Timestamp,
+    Agent, AgentDraft, AgentEdit, AgentId, AgentKind, EventId, Name, OwnerDraft, ParseError,
+    Permission, Subject, SubjectId, Timestamp,
 };
 
 use crate::change::{About, Done};
@@ -177,7 +177,10 @@ impl Kavach {
                     recreate: new.recreate,
                 };
                 let owner = graph.subject_id(tenant, &new.owner).unwrap_or(fresh);
-                (graph.create_agent(draft, now), created(&new, id, owner, now))
+                (
+                    graph.create_agent(draft, now),
+                    created(&new, id, owner, now),
+                )
             })
             .await?;
         Ok(Created {
@@ -201,13 +204,25 @@ impl Kavach {
             return self.agent(&id);
         }
         let name: Name = text.parse().ok()?;
-        self.node.view.read().graph.agent_named(self.tenant, &name).cloned()
+        self.node
+            .view
+            .read()
+            .graph
+            .agent_named(self.tenant, &name)
+            .cloned()
     }
 
     /// All agents of this tenant, in the order in which they were created.
     #[must_use]
     pub fn agents(&self) -> Vec<Agent> {
-        let mut agents: Vec<Agent> = self.node.view.read().graph.agents(self.tenant).cloned().collect();
+        let mut agents: Vec<Agent> = self
+            .node
+            .view
+            .read()
+            .graph
+            .agents(self.tenant)
+            .cloned()
+            .collect();
         agents.sort_by_key(|agent| agent.id);
         agents
     }
@@ -215,7 +230,12 @@ impl Kavach {
     /// The host's name for a subject; `None` if it is not known, or was erased.
     #[must_use]
     pub fn subject(&self, id: &SubjectId) -> Option<Subject> {
-        self.node.view.read().graph.subject(self.tenant, *id).cloned()
+        self.node
+            .view
+            .read()
+            .graph
+            .subject(self.tenant, *id)
+            .cloned()
     }
 
     /// What stands inside for the host's name of a subject; `None` if nobody of this name is known.
@@ -243,7 +263,11 @@ impl Kavach {
     /// # Errors
     /// If there is no such agent, it is revoked or past its time, three earlier credentials still overlap,
     /// or the store fails.
-    pub async fn rotate_credential(&self, id: &AgentId, overlap_s: u64) -> Result<Rotated, ChangeError> {
+    pub async fn rotate_credential(
+        &self,
+        id: &AgentId,
+        overlap_s: u64,
+    ) -> Result<Rotated, ChangeError> {
         let credential = Secret::generate()?;
         let tenant = self.tenant;
         let done = self
@@ -252,7 +276,10 @@ impl Kavach {
                 let about = About::agent(graph, tenant, *id)
                     .with("prefix", &record.prefix)
                     .with("overlap_s", overlap_s);
-                (graph.rotate_credential(tenant, *id, record, overlap_s), about)
+                (
+                    graph.rotate_credential(tenant, *id, record, overlap_s),
+                    about,
+                )
             })
             .await?;
         Ok(Rotated {
@@ -269,7 +296,10 @@ impl Kavach {
     pub async fn suspend_agent(&self, id: &AgentId) -> Result<Done, ChangeError> {
         let tenant = self.tenant;
         self.change(EventKind::AgentSuspended, |graph, now| {
-            (graph.suspend_agent(tenant, *id, now), About::agent(graph, tenant, *id))
+            (
+                graph.suspend_agent(tenant, *id, now),
+                About::agent(graph, tenant, *id),
+            )
         })
         .await
     }
@@ -281,7 +311,10 @@ impl Kavach {
     pub async fn resume_agent(&self, id: &AgentId) -> Result<Done, ChangeError> {
         let tenant = self.tenant;
         self.change(EventKind::AgentResumed, |graph, now| {
-            (graph.resume_agent(tenant, *id, now), About::agent(graph, tenant, *id))
+            (
+                graph.resume_agent(tenant, *id, now),
+                About::agent(graph, tenant, *id),
+            )
         })
         .await
     }
@@ -294,7 +327,10 @@ impl Kavach {
     pub async fn revoke_agent(&self, id: &AgentId) -> Result<Done, ChangeError> {
         let tenant = self.tenant;
         self.change(EventKind::AgentRevoked, |graph, _| {
-            (graph.revoke_agent(tenant, *id), About::agent(graph, tenant, *id))
+            (
+                graph.revoke_agent(tenant, *id),
+                About::agent(graph, tenant, *id),
+            )
         })
         .await
     }
@@ -311,7 +347,9 @@ fn created(new: &NewAgent, id: AgentId, owner: SubjectId, now: Timestamp) -> Abo
         }],
         ..About::default()
     };
-    let about = about.with("kind", new.kind).with_list("permissions", &new.permissions);
+    let about = about
+        .with("kind", new.kind)
+        .with_list("permissions", &new.permissions);
     about.with_some("expires_at", new.end.at(now))
 }
 

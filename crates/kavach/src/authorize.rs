@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use kavach_audit::{Event, EventKind, Hop, Names, Outcome, Private, PrivateFields, Sentence};
 use kavach_core::{
-    Action, Agent, AgentId, CredentialHash, Decision, EventId, Leaf, Line, LineHop, Name, ParseError,
+    Action, Agent, AgentId, CredentialHash, Decision, EventId, Line, LineHop, Name, ParseError,
     Reason, Request, Resource, SubjectId, TenantId, Timestamp, Verdict, decide, decide_via,
 };
 use serde_json::Value;
 
+use crate::change::leaf_of;
 use crate::clock::whole_seconds;
 use crate::committer::Work;
 use crate::error::{CannotDecide, FailedCommit};
@@ -240,7 +241,8 @@ impl Kavach {
         action: &str,
         resource: &str,
     ) -> Result<Authorization, CannotDecide> {
-        self.authorize_call(Call::new(caller, action.parse()?, resource.parse()?)).await
+        self.authorize_call(Call::new(caller, action.parse()?, resource.parse()?))
+            .await
     }
 
     /// The same with everything that is known about the call.
@@ -256,7 +258,9 @@ impl Kavach {
         };
         let outcome = outcome_of(decided.verdict.decision);
         let reason = decided.verdict.decision.reason();
-        let mut event = self.node.blank_event(self.tenant, EventKind::Authorize, outcome, reason)?;
+        let mut event =
+            self.node
+                .blank_event(self.tenant, EventKind::Authorize, outcome, reason)?;
         event.duration_ns = Some(event.time_ns.saturating_sub(started_ns));
         decided.describe(&mut event, &call);
         let mut work = Work::default();
@@ -268,9 +272,14 @@ impl Kavach {
             address,
             ..PrivateFields::default()
         };
-        self.node.seal_private(&mut event, fields, &mut work).await?;
+        self.node
+            .seal_private(&mut event, fields, &mut work)
+            .await?;
         let id = event.id;
-        let bare = event.private.is_some().then(|| Event { private: None, ..event.clone() });
+        let bare = event.private.is_some().then(|| Event {
+            private: None,
+            ..event.clone()
+        });
         work.events.push(event);
         let recorded = match (self.node.record(work).await, bare) {
             // The owner was erased meanwhile: where the call came from is not kept.
@@ -296,7 +305,11 @@ impl Kavach {
     ///
     /// # Errors
     /// If the context is too long.
-    pub fn simulate(&self, call: &Call, at: Option<Timestamp>) -> Result<Authorization, CannotDecide> {
+    pub fn simulate(
+        &self,
+        call: &Call,
+        at: Option<Timestamp>,
+    ) -> Result<Authorization, CannotDecide> {
         check_context(&call.context)?;
         let decided = {
             let state = self.node.view.read();
@@ -312,23 +325,40 @@ impl Kavach {
             Err((agent, reason)) => (agent, Some(reason)),
         };
         let request = agent.map(|agent| {
-            Request::new(self.tenant, agent.id, call.action.clone(), call.resource.clone())
+            Request::new(
+                self.tenant,
+                agent.id,
+                call.action.clone(),
+                call.resource.clone(),
+            )
         });
         let revision = state.revision.number();
         let stale = state.broken || call.at_least.is_some_and(|least| revision < least);
-        let refused = if stale { Some(Reason::StaleState) } else { refused };
+        let refused = if stale {
+            Some(Reason::StaleState)
+        } else {
+            refused
+        };
         let verdict = match (&request, refused) {
             (Some(request), None) => decide(&state.graph, request, now),
             (known, reason) => Verdict::denied(
                 reason.unwrap_or(Reason::UnknownAgent),
-                known.as_ref().map(|request| Leaf::Root(request.agent)),
+                known
+                    .as_ref()
+                    .map(|request| leaf_of(&state.graph, self.tenant, request.agent)),
             ),
         };
         Decided {
-            line: verdict.leaf.and_then(|leaf| state.graph.line(self.tenant, leaf)),
+            line: verdict
+                .leaf
+                .and_then(|leaf| state.graph.line(self.tenant, leaf)),
             agent: agent.map(|agent| agent.id),
             agent_owner: agent.map(|agent| agent.owner),
-            claimed: if agent.is_none() { claimed(&call.caller) } else { None },
+            claimed: if agent.is_none() {
+                claimed(&call.caller)
+            } else {
+                None
+            },
             verdict,
             request,
             revision,
@@ -348,7 +378,9 @@ impl Kavach {
             Claim::Name(name) => state.graph.agent_named(self.tenant, name).ok_or(unknown),
             Claim::Credential(hash) => {
                 let found = state.graph.agent_by_credential(hash);
-                let agent = found.filter(|agent| agent.tenant == self.tenant).ok_or(unknown)?;
+                let agent = found
+                    .filter(|agent| agent.tenant == self.tenant)
+                    .ok_or(unknown)?;
                 let credential = agent.credentials.iter().find(|known| known.hash == *hash);
                 let ended = |credential: &kavach_core::Credential| {
                     credential.expires_at.is_some_and(|end| now >= end)
@@ -370,9 +402,11 @@ impl Kavach {
         call: &Call,
         id: EventId,
     ) -> Result<Authorization, CannotDecide> {
-        let (Decision::Allow, Some(request), Some(leaf)) =
-            (decided.verdict.decision, &decided.request, decided.verdict.leaf)
-        else {
+        let (Decision::Allow, Some(request), Some(leaf)) = (
+            decided.verdict.decision,
+            &decided.request,
+            decided.verdict.leaf,
+        ) else {
             return Ok(self.answer(&decided, decided.verdict, call, Some(id)));
         };
         // Names are looked up before the last look: they need the lock, which a revocation may hold.
@@ -385,7 +419,7 @@ impl Kavach {
                 (false, Err((_, reason))) => Err(reason),
                 (false, Ok(_)) => match decide_via(&state.graph, request, leaf, now).decision {
                     Decision::Allow => Ok(state.revision.number()),
-                    other => Err(other.reason()),
+                    other @ (Decision::NeedsApproval | Decision::Deny(_)) => Err(other.reason()),
                 },
             }
         };
@@ -407,7 +441,9 @@ impl Kavach {
         because: Reason,
     ) -> Result<Authorization, CannotDecide> {
         let kind = EventKind::Withdrawn;
-        let mut event = self.node.blank_event(self.tenant, kind, Outcome::Deny, Reason::Withdrawn)?;
+        let mut event =
+            self.node
+                .blank_event(self.tenant, kind, Outcome::Deny, Reason::Withdrawn)?;
         decided.describe(&mut event, call);
         event.withdraws = Some(id);
         let because = kavach_audit::Detail::Text(because.code().to_owned());
@@ -431,7 +467,11 @@ impl Kavach {
         audit_id: Option<EventId>,
     ) -> Authorization {
         let line = self.line_for_people(decided);
-        let hops = decided.line.as_ref().map(|line| line.hops.clone()).unwrap_or_default();
+        let hops = decided
+            .line
+            .as_ref()
+            .map(|line| line.hops.clone())
+            .unwrap_or_default();
         Authorization {
             decision: verdict.decision,
             agent: decided.agent,
@@ -479,8 +519,17 @@ impl Decided {
     fn describe(&self, event: &mut Event, call: &Call) {
         event.agent = self.agent;
         event.claimed.clone_from(&self.claimed);
-        event.owner = self.line.as_ref().map(|line| line.owner).or(self.agent_owner);
-        event.line = self.line.iter().flat_map(|line| &line.hops).map(hop_of).collect();
+        event.owner = self
+            .line
+            .as_ref()
+            .map(|line| line.owner)
+            .or(self.agent_owner);
+        event.line = self
+            .line
+            .iter()
+            .flat_map(|line| &line.hops)
+            .map(hop_of)
+            .collect();
         event.action = Some(call.action.clone());
         event.resource = Some(call.resource.clone());
         event.grant = self.verdict.grant;
@@ -522,10 +571,12 @@ fn claimed(caller: &Caller) -> Option<String> {
 
 fn check_context(context: &Context) -> Result<(), CannotDecide> {
     let long = |text: &Option<String>| {
-        text.as_ref().is_some_and(|text| text.len() > CONTEXT_TEXT_BYTES_MAX)
+        text.as_ref()
+            .is_some_and(|text| text.len() > CONTEXT_TEXT_BYTES_MAX)
     };
     if long(&context.audience) || long(&context.request_id) {
-        let words = format!("the audience or the request id is longer than {CONTEXT_TEXT_BYTES_MAX} bytes");
+        let words =
+            format!("the audience or the request id is longer than {CONTEXT_TEXT_BYTES_MAX} bytes");
         return Err(CannotDecide::Context(words));
     }
     Ok(())
@@ -540,7 +591,9 @@ fn check_args(args: &Value) -> Result<(), String> {
     let mut open = vec![(args, 1)];
     while let Some((value, depth)) = open.pop() {
         if depth > ARGUMENTS_DEPTH_MAX {
-            return Err(format!("they are nested more than {ARGUMENTS_DEPTH_MAX} deep; flatten them"));
+            return Err(format!(
+                "they are nested more than {ARGUMENTS_DEPTH_MAX} deep; flatten them"
+            ));
         }
         // Quotes, commas and the like count as one byte each, so this is never more than the real length.
         bytes = bytes.saturating_add(1);
@@ -556,7 +609,9 @@ fn check_args(args: &Value) -> Result<(), String> {
             Value::String(text) => bytes = bytes.saturating_add(text.len()),
             Value::Array(values) => open.extend(values.iter().map(|value| (value, depth + 1))),
             Value::Object(entries) => {
-                bytes = entries.keys().fold(bytes, |bytes, key| bytes.saturating_add(key.len()));
+                bytes = entries
+                    .keys()
+                    .fold(bytes, |bytes, key| bytes.saturating_add(key.len()));
                 open.extend(entries.values().map(|value| (value, depth + 1)));
             }
         }

@@ -36,20 +36,17 @@ pub(crate) struct About {
 }
 
 impl About {
-    /// About an agent that is known, with the line that it stands by: its own grants, or, where it has none,
-    /// the first delegation to it that is not revoked.
+    /// About an agent that is known, with the line that it stands by.
     pub(crate) fn agent(graph: &Graph, tenant: TenantId, id: AgentId) -> Self {
-        let has_own = graph.agent(tenant, id).is_some_and(|agent| !agent.grants.is_empty());
-        let mut received = graph.delegations_to(tenant, id).filter(|known| !known.revoked);
-        let leaf = match received.next() {
-            Some(delegation) if !has_own => Leaf::Delegation(delegation.id),
-            _ => Leaf::Root(id),
-        };
-        let line = graph.line(tenant, leaf);
+        let line = graph.line(tenant, leaf_of(graph, tenant, id));
         Self {
             agent: Some(id),
             owner: graph.agent(tenant, id).map(|agent| agent.owner),
-            line: line.iter().flat_map(|line| &line.hops).map(hop_of).collect(),
+            line: line
+                .iter()
+                .flat_map(|line| &line.hops)
+                .map(hop_of)
+                .collect(),
             detail: BTreeMap::new(),
         }
     }
@@ -68,7 +65,8 @@ impl About {
     }
 
     pub(crate) fn with(mut self, field: &str, value: impl ToString) -> Self {
-        self.detail.insert(field.to_owned(), Detail::Text(value.to_string()));
+        self.detail
+            .insert(field.to_owned(), Detail::Text(value.to_string()));
         self
     }
 
@@ -87,6 +85,20 @@ impl About {
         let list = values.into_iter().map(ToString::to_string).collect();
         self.detail.insert(field.to_owned(), Detail::List(list));
         self
+    }
+}
+
+/// What an agent stands by, where nothing says which of its lines is meant: its own grants, or, where it has
+/// none, the first delegation to it that is not revoked.
+pub(crate) fn leaf_of(graph: &Graph, tenant: TenantId, id: AgentId) -> Leaf {
+    let agent = graph.agent(tenant, id);
+    let has_own = agent.is_some_and(|agent| !agent.grants.is_empty());
+    let mut received = graph
+        .delegations_to(tenant, id)
+        .filter(|known| !known.revoked);
+    match received.next() {
+        Some(delegation) if !has_own => Leaf::Delegation(delegation.id),
+        _ => Leaf::Root(id),
     }
 }
 
@@ -126,7 +138,9 @@ impl Kavach {
                     });
                 }
                 (Err(Failure::Conflict), _) => {}
-                (Err(failure @ Failure::Store(_)), _) => return Err(FailedCommit::from(failure).into()),
+                (Err(failure @ Failure::Store(_)), _) => {
+                    return Err(FailedCommit::from(failure).into());
+                }
             }
         }
         Err(FailedCommit::Contended.into())
@@ -185,12 +199,21 @@ impl Kavach {
 }
 
 /// What the committer must do for a change that was planned on `graph`.
-pub(crate) fn work_of(graph: &Graph, change: &Change, events: Vec<Event>) -> Result<Work, StoreError> {
+pub(crate) fn work_of(
+    graph: &Graph,
+    change: &Change,
+    events: Vec<Event>,
+) -> Result<Work, StoreError> {
     let expectations = change.expectations(graph).map(|(key, stamp)| {
-        let expect = stamp.map_or(Expect::Absent, |stamp| Expect::Version(Version::from_u64(stamp.0)));
+        let expect = stamp.map_or(Expect::Absent, |stamp| {
+            Expect::Version(Version::from_u64(stamp.0))
+        });
         (key_of(&key), expect)
     });
-    let puts = change.writes.iter().map(|record| Ok((key_of(&record.key()), encode(record)?)));
+    let puts = change
+        .writes
+        .iter()
+        .map(|record| Ok((key_of(&record.key()), encode(record)?)));
     Ok(Work {
         expectations: expectations.collect(),
         puts: puts.collect::<Result<_, StoreError>>()?,

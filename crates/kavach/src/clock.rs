@@ -20,10 +20,15 @@ pub trait Clock: fmt::Debug + Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads a clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads a clock"
+    )]
     fn now_ns(&self) -> u64 {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+        since.map_or(0, |since| {
+            u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+        })
     }
 
     fn now(&self) -> Timestamp {
@@ -39,12 +44,15 @@ impl ManualClock {
     /// A clock that shows `at`.
     #[must_use]
     pub fn new(at: Timestamp) -> Self {
-        Self(AtomicU64::new(at.as_s().unsigned_abs().saturating_mul(1_000_000_000)))
+        Self(AtomicU64::new(
+            at.as_s().unsigned_abs().saturating_mul(1_000_000_000),
+        ))
     }
 
     /// Moves it forward by this many seconds.
     pub fn advance_s(&self, seconds: u64) {
-        self.0.fetch_add(seconds.saturating_mul(1_000_000_000), Ordering::SeqCst);
+        self.0
+            .fetch_add(seconds.saturating_mul(1_000_000_000), Ordering::SeqCst);
     }
 }
 

@@ -8,12 +8,17 @@ use std::sync::Arc;
 
 use kavach_audit::{Event, Head};
 use kavach_core::{Record, RecordKey, Stamp};
-use kavach_store::{Batch, Committed, Expect, Key, Space, Store, StoreError, StoreErrorKind, Version};
+use kavach_store::{
+    Batch, Committed, Expect, Key, Space, Store, StoreError, StoreErrorKind, Version,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::FailedCommit;
 use crate::limits::{BATCH_EVENTS_MAX, BATCH_KEYS_MAX, GATHER_ROUNDS_MAX, HEAD_CONFLICTS_MAX};
 use crate::view::View;
+
+#[cfg(test)]
+mod tests;
 
 /// Where the heads of audit logs lie.
 pub(crate) const LOG_HEADS: Space = Space::quiet("log_head");
@@ -113,6 +118,10 @@ impl Committer {
 
     /// Commits parts in one batch. If the store will not have them together, because one of them is wrong
     /// or all of them are too much, gives them back in two halves, so that nobody fails for another's sake.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "whatever else a store answers, nothing was written"
+    )]
     async fn commit_together(&mut self, mut parts: Vec<Part>) -> Option<[Vec<Part>; 2]> {
         let mut head_conflicts = 0;
         while !parts.is_empty() {
@@ -130,8 +139,10 @@ impl Committer {
                 }
                 Err(error) => match error.kind() {
                     StoreErrorKind::Conflict(failed) => {
-                        let blamed: HashSet<usize> =
-                            failed.iter().filter_map(|at| owners.get(*at).copied().flatten()).collect();
+                        let blamed: HashSet<usize> = failed
+                            .iter()
+                            .filter_map(|at| owners.get(*at).copied().flatten())
+                            .collect();
                         if blamed.is_empty() {
                             // Only the head can have failed: somebody else wrote to this log.
                             self.in_doubt = true;
@@ -227,7 +238,12 @@ impl Committer {
 }
 
 /// After an unknown outcome: if the head says that the batch landed, all is well; if not, nobody's part did.
-async fn fail_or_finish(committer: &mut Committer, parts: Vec<Part>, head: Head, error: StoreError) {
+async fn fail_or_finish(
+    committer: &mut Committer,
+    parts: Vec<Part>,
+    head: Head,
+    error: StoreError,
+) {
     let before = committer.head.size();
     if head.size() > before && committer.resolve().await.is_ok() {
         // The head is written only by us, and in the same commit as everything else.
@@ -280,7 +296,11 @@ fn take_compatible(waiting: &mut VecDeque<Part>) -> Vec<Part> {
     while let Some(part) = waiting.front() {
         let work = &part.work;
         let writes = work.puts.iter().map(|(key, _)| key).chain(&work.deletes);
-        let touches = work.expectations.iter().map(|(key, _)| key).chain(writes.clone());
+        let touches = work
+            .expectations
+            .iter()
+            .map(|(key, _)| key)
+            .chain(writes.clone());
         keys += touches.clone().count();
         let large = keys > BATCH_KEYS_MAX && !together.is_empty();
         if large || touches.clone().any(|key| written.contains(key)) {

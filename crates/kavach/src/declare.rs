@@ -14,7 +14,10 @@ mod unnamed;
 
 /// Everything that one file declares.
 #[derive(Clone, Debug, Default)]
-#[expect(clippy::exhaustive_structs, reason = "whoever reads a file fills all of it")]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "whoever reads a file fills all of it"
+)]
 pub struct Declaration {
     /// Agents, by name.
     pub agents: Vec<DeclaredAgent>,
@@ -24,7 +27,10 @@ pub struct Declaration {
 
 /// An agent as it should be.
 #[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "whoever reads a file fills all of it")]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "whoever reads a file fills all of it"
+)]
 pub struct DeclaredAgent {
     /// Its name.
     pub name: Name,
@@ -65,7 +71,10 @@ impl DeclaredEnd {
 
 /// A delegation as it should be. It is known by who gives it to whom, by which line.
 #[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "whoever reads a file fills all of it")]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "whoever reads a file fills all of it"
+)]
 pub struct DeclaredDelegation {
     /// Who passes on.
     pub from: Name,
@@ -143,7 +152,10 @@ pub struct Step {
 }
 
 /// What is done about something declared.
-#[expect(clippy::exhaustive_enums, reason = "whoever prints steps must know each")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever prints steps must know each"
+)]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Doing {
     /// It is new.
@@ -187,7 +199,10 @@ pub struct Problem {
 }
 
 /// Where in a declaration.
-#[expect(clippy::exhaustive_enums, reason = "whoever shows problems must find each place")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever shows problems must find each place"
+)]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Place {
     /// The agent of this number, counted from 0, and its field of this name.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use kavach_audit::EventKind;
 use kavach_core::{
-    AgentDraft, AgentId, AgentKind, Delegation, DelegationDraft, DelegationEdit, DelegationId, Edit,
-    EventId, Graph, Leaf, Mode, Name, OwnerDraft, ParseError, Permission, Reason, Refusal, SpawnDraft,
-    TenantId, Timestamp,
+    AgentDraft, AgentId, AgentKind, Delegation, DelegationDraft, DelegationEdit, DelegationId,
+    Edit, EventId, Graph, Leaf, Mode, Name, OwnerDraft, ParseError, Permission, Reason, Refusal,
+    SpawnDraft, TenantId, Timestamp,
 };
 
 use crate::agents::End;
@@ -249,7 +249,12 @@ impl Kavach {
                     },
                     delegation,
                 };
-                described(graph, tenant, graph.spawn(draft, now), about.with("spawned", agent))
+                described(
+                    graph,
+                    tenant,
+                    graph.spawn(draft, now),
+                    about.with("spawned", agent),
+                )
             })
             .await?;
         Ok(Spawned {
@@ -274,7 +279,10 @@ impl Kavach {
         self.change(EventKind::DelegationUpdated, |graph, now| {
             let about = About::leaf(graph, tenant, Leaf::Delegation(*id));
             let about = edited(about.with("delegation", id), &edit);
-            (graph.update_delegation(tenant, *id, edit.clone(), now), about)
+            (
+                graph.update_delegation(tenant, *id, edit.clone(), now),
+                about,
+            )
         })
         .await
     }
@@ -296,7 +304,12 @@ impl Kavach {
     /// The delegation with this id; `None` if there is none in this tenant.
     #[must_use]
     pub fn delegation(&self, id: &DelegationId) -> Option<Delegation> {
-        self.node.view.read().graph.delegation(self.tenant, *id).cloned()
+        self.node
+            .view
+            .read()
+            .graph
+            .delegation(self.tenant, *id)
+            .cloned()
     }
 
     /// All delegations of this tenant, revoked and expired ones included, in the order in which they were
@@ -304,7 +317,8 @@ impl Kavach {
     #[must_use]
     pub fn delegations(&self) -> Vec<Delegation> {
         let state = self.node.view.read();
-        let mut delegations: Vec<Delegation> = state.graph.delegations(self.tenant).cloned().collect();
+        let mut delegations: Vec<Delegation> =
+            state.graph.delegations(self.tenant).cloned().collect();
         delegations.sort_by_key(|delegation| delegation.id);
         delegations
     }
@@ -332,8 +346,15 @@ impl NewDelegation {
     }
 }
 
-pub(crate) fn giving(graph: &Graph, tenant: TenantId, from: AgentId, asked: &[Permission]) -> About {
-    About::agent(graph, tenant, from).with("from", from).with_list("asked", asked)
+pub(crate) fn giving(
+    graph: &Graph,
+    tenant: TenantId,
+    from: AgentId,
+    asked: &[Permission],
+) -> About {
+    About::agent(graph, tenant, from)
+        .with("from", from)
+        .with_list("asked", asked)
 }
 
 /// Adds what came of a delegation to what its event says: its line and what was passed on.
@@ -347,10 +368,16 @@ pub(crate) fn described(
         return (change, about);
     };
     if let Some(delegation) = written_delegation(&change) {
-        let above = delegation.parent.map_or(Leaf::Root(delegation.from), Leaf::Delegation);
+        let above = delegation
+            .parent
+            .map_or(Leaf::Root(delegation.from), Leaf::Delegation);
         let line = graph.line(tenant, above);
         about.agent = Some(delegation.to);
-        about.line = line.iter().flat_map(|line| &line.hops).map(hop_of).collect();
+        about.line = line
+            .iter()
+            .flat_map(|line| &line.hops)
+            .map(hop_of)
+            .collect();
         about.line.push(kavach_audit::Hop {
             agent: delegation.to,
             delegation: Some(delegation.id),
@@ -382,5 +409,8 @@ pub(crate) fn edited(mut about: About, edit: &DelegationEdit) -> About {
 }
 
 fn no_giver() -> Refusal {
-    Refusal::new(Reason::NotFound, "there is no such agent in this tenant; see `agent list`")
+    Refusal::new(
+        Reason::NotFound,
+        "there is no such agent in this tenant; see `agent list`",
+    )
 }

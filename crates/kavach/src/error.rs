@@ -21,7 +21,9 @@ pub enum OpenError {
     #[error("the head of the audit log is damaged: {0}; restore a backup")]
     Head(String),
     /// The keys in the store are sealed under another master key.
-    #[error("the keys in the store do not open with this master key; use the one they were sealed with")]
+    #[error(
+        "the keys in the store do not open with this master key; use the one they were sealed with"
+    )]
     WrongMasterKey,
     /// No randomness.
     #[error(transparent)]
@@ -66,7 +68,9 @@ pub enum CannotDecide {
     #[error(transparent)]
     Commit(#[from] FailedCommit),
     /// A key that should open is another one's.
-    #[error("the keys in the store do not open with this master key; use the one they were sealed with")]
+    #[error(
+        "the keys in the store do not open with this master key; use the one they were sealed with"
+    )]
     WrongMasterKey,
     /// No randomness.
     #[error(transparent)]

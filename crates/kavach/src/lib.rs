@@ -33,8 +33,9 @@ pub use kavach_core as core;
 pub use kavach_store as store;
 
 pub use kavach_core::{
-    Action, Actions, Agent, AgentEdit, AgentId, AgentKind, AgentStatus, Base, BlastRadius, Constraints, Decision,
-    Delegation, DelegationEdit, DelegationId, Edit, EventId, Explanation, Grant, Leaf, LineHop, LinePermissions,
-    Mode, Name, NearMiss, ParseError, Pattern, Permission, Reason, Refusal, Resource, Subject, SubjectId, TenantId, Timestamp,
+    Action, Actions, Agent, AgentEdit, AgentId, AgentKind, AgentStatus, Base, BlastRadius,
+    Constraints, Decision, Delegation, DelegationEdit, DelegationId, Edit, EventId, Explanation,
+    Grant, Leaf, LineHop, LinePermissions, Mode, Name, NearMiss, ParseError, Pattern, Permission,
+    Reason, Refusal, Resource, Subject, SubjectId, TenantId, Timestamp,
 };
 pub use kavach_store::{MasterKey, MemoryStore, Store, StoreError, StoreErrorKind};

@@ -76,7 +76,14 @@ impl Builder {
             check_master_key(&*self.store, master).await?;
         }
         let key = Key::new(LOG_HEADS, log.as_u128().to_be_bytes());
-        let found = self.store.read(std::slice::from_ref(&key)).await?.records.into_iter().flatten().next();
+        let found = self
+            .store
+            .read(std::slice::from_ref(&key))
+            .await?
+            .records
+            .into_iter()
+            .flatten()
+            .next();
         let head = match &found {
             Some(record) => {
                 Head::decode(&record.bytes).map_err(|error| OpenError::Head(error.to_string()))?
@@ -111,10 +118,18 @@ impl Builder {
 async fn own_log(store: &dyn Store, clock: &dyn Clock) -> Result<LogId, OpenError> {
     let key = Key::new(NODES, *b"local");
     for _ in 0..2 {
-        let found = store.read(std::slice::from_ref(&key)).await?.records.into_iter().flatten().next();
+        let found = store
+            .read(std::slice::from_ref(&key))
+            .await?
+            .records
+            .into_iter()
+            .flatten()
+            .next();
         if let Some(record) = found {
             let text = String::from_utf8_lossy(&record.bytes).into_owned();
-            return text.parse().map_err(|error: kavach_core::ParseError| OpenError::Head(error.to_string()));
+            return text
+                .parse()
+                .map_err(|error: kavach_core::ParseError| OpenError::Head(error.to_string()));
         }
         let log = random::log_id(clock.now_ns())?;
         let batch = Batch {
@@ -180,10 +195,16 @@ impl Kavach {
     /// Waits until everything that was handed in has been answered, and lets go of the store if this was
     /// the last handle.
     pub async fn close(self) {
-        let Some(node) = Arc::into_inner(self.node) else { return };
-        let Node { parts, committer, .. } = node;
+        let Some(node) = Arc::into_inner(self.node) else {
+            return;
+        };
+        let Node {
+            parts, committer, ..
+        } = node;
         drop(parts);
-        let task = committer.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let task = committer
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(task) = task {
             let _ = task.await;
         }
@@ -192,19 +213,27 @@ impl Kavach {
 
 impl Node {
     /// Hands work to the committer and waits until it is durable.
-    pub(crate) async fn commit(&self, work: Work) -> Result<Result<Committed, Failure>, FailedCommit> {
+    pub(crate) async fn commit(
+        &self,
+        work: Work,
+    ) -> Result<Result<Committed, Failure>, FailedCommit> {
         let (reply, answer) = oneshot::channel();
-        self.parts.send(Part { work, reply }).await.map_err(|_| FailedCommit::Closed)?;
+        self.parts
+            .send(Part { work, reply })
+            .await
+            .map_err(|_| FailedCommit::Closed)?;
         answer.await.map_err(|_| FailedCommit::Closed)
     }
 
     /// The same for one event alone; refuses at once when too many wait.
     pub(crate) async fn record(&self, work: Work) -> Result<Committed, FailedCommit> {
         let (reply, answer) = oneshot::channel();
-        self.parts.try_send(Part { work, reply }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => FailedCommit::QueueFull,
-            mpsc::error::TrySendError::Closed(_) => FailedCommit::Closed,
-        })?;
+        self.parts
+            .try_send(Part { work, reply })
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => FailedCommit::QueueFull,
+                mpsc::error::TrySendError::Closed(_) => FailedCommit::Closed,
+            })?;
         Ok(answer.await.map_err(|_| FailedCommit::Closed)??)
     }
 

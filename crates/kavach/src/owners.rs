@@ -31,7 +31,10 @@ impl Kavach {
                 ..About::default()
             };
             let agents = graph.agents_of(tenant, id).count();
-            (graph.revoke_owner(tenant, subject, fresh), about.with("agents", agents))
+            (
+                graph.revoke_owner(tenant, subject, fresh),
+                about.with("agents", agents),
+            )
         })
         .await
     }
@@ -57,6 +60,9 @@ impl Kavach {
     ///
     /// Their agents stay as they are: off-board the owner first if they should stop. A person who comes back
     /// is somebody new.
+    ///
+    /// A file may keep the name, and the sealed key, on pages that are free, until it uses them again: a few
+    /// commits later, as a rule. So may backups and the disk beneath.
     ///
     /// # Errors
     /// If nobody of this name is known, or the store fails. After a failure, call it again: it goes on where
@@ -91,13 +97,18 @@ impl Kavach {
     /// The key first, so that nothing can be read any more, then what it sealed, page by page.
     async fn erase_private(&self, person: kavach_core::SubjectId) -> Result<(), ChangeError> {
         self.node.people.forget(self.tenant, person);
-        self.delete(vec![person_record(self.tenant, person)]).await?;
+        self.delete(vec![person_record(self.tenant, person)])
+            .await?;
         // Somebody may have read it just before.
         self.node.people.forget(self.tenant, person);
         let prefix = private_prefix(self.tenant, person);
         loop {
             let range = (Bound::Included(prefix.clone()), Bound::Unbounded);
-            let page = self.node.store.scan(PRIVATE_FIELDS, range, PAGE_RECORDS).await;
+            let page = self
+                .node
+                .store
+                .scan(PRIVATE_FIELDS, range, PAGE_RECORDS)
+                .await;
             let page = page.map_err(FailedCommit::from)?;
             let keys: Vec<Key> = page
                 .records

@@ -19,6 +19,8 @@ const PERSON_KEYS: Space = Space::quiet("person_key");
 pub(crate) const PRIVATE_FIELDS: Space = Space::quiet("private_field");
 /// The keys that arguments are hashed under; wrapped where there is a master key.
 const TENANT_KEYS: Space = Space::quiet("tenant_key");
+/// What the keys of tenants are bound to, before the tenant.
+const TENANT: &[u8] = b"tenant";
 /// Something known, sealed under the master key: tells whether a key is the right one.
 const MASTER_KEY_CHECK: Space = Space::quiet("master_key_check");
 
@@ -40,18 +42,35 @@ impl People {
 
     /// Forgets a person's key: what was sealed under it stays shut.
     pub(crate) fn forget(&self, tenant: TenantId, person: SubjectId) {
-        self.persons.lock().unwrap_or_else(PoisonError::into_inner).remove(&(tenant, person));
+        self.persons
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&(tenant, person));
     }
 }
 
 /// Makes sure that the keys in the store are sealed under `master`, before any is made under another one.
-pub(crate) async fn check_master_key(store: &dyn Store, master: &MasterKey) -> Result<(), OpenError> {
+pub(crate) async fn check_master_key(
+    store: &dyn Store,
+    master: &MasterKey,
+) -> Result<(), OpenError> {
     let (key, context) = (Key::new(MASTER_KEY_CHECK, *b"first"), b"master key check");
-    let found = store.read(std::slice::from_ref(&key)).await?.records.into_iter().flatten().next();
+    let found = store
+        .read(std::slice::from_ref(&key))
+        .await?
+        .records
+        .into_iter()
+        .flatten()
+        .next();
     if let Some(found) = found {
-        return master.open(context, &found.bytes).map(drop).map_err(|_| OpenError::WrongMasterKey);
+        return master
+            .open(context, &found.bytes)
+            .map(drop)
+            .map_err(|_| OpenError::WrongMasterKey);
     }
-    let sealed = master.seal(context, b"kavach", random::bytes()?).map_err(|_| OpenError::WrongMasterKey)?;
+    let sealed = master
+        .seal(context, b"kavach", random::bytes()?)
+        .map_err(|_| OpenError::WrongMasterKey)?;
     let batch = Batch {
         expectations: vec![(key.clone(), Expect::Absent)],
         puts: vec![(key, sealed)],
@@ -88,7 +107,8 @@ impl Node {
         let sealed = sealed.map_err(|error| CannotDecide::Arguments(error.to_string()))?;
         event.private = Some(sealed.commitment);
         work.expectations.push(named);
-        work.puts.push((private_key(event.tenant, person, event), sealed.ciphertext));
+        work.puts
+            .push((private_key(event.tenant, person, event), sealed.ciphertext));
         Ok(())
     }
 
@@ -106,45 +126,78 @@ impl Node {
         let (Some(commitment), Some(person)) = (event.private, event.owner) else {
             return Ok(Private::None);
         };
-        let keys = [private_key(event.tenant, person, event), person_record(event.tenant, person)];
+        let keys = [
+            private_key(event.tenant, person, event),
+            person_record(event.tenant, person),
+        ];
         let mut found = self.store.read(&keys).await?.records.into_iter();
         let (Some(Some(ciphertext)), Some(Some(wrapped))) = (found.next(), found.next()) else {
             return Ok(Private::Erased);
         };
-        let key = PersonKey::new(self.open_key(&person_context(event.tenant, person), &wrapped.bytes)?);
+        let key =
+            PersonKey::new(self.open_key(&person_context(event.tenant, person), &wrapped.bytes)?);
         let opened = PrivateFields::open(&ciphertext.bytes, &key, event.id, &commitment);
-        opened.map(Private::Shown).map_err(|_| CannotDecide::WrongMasterKey)
+        opened
+            .map(Private::Shown)
+            .map_err(|_| CannotDecide::WrongMasterKey)
     }
 
-    async fn person_key(&self, tenant: TenantId, person: SubjectId) -> Result<Arc<PersonKey>, CannotDecide> {
+    async fn person_key(
+        &self,
+        tenant: TenantId,
+        person: SubjectId,
+    ) -> Result<Arc<PersonKey>, CannotDecide> {
         let cache = &self.people.persons;
-        if let Some(key) = cache.lock().unwrap_or_else(PoisonError::into_inner).get(&(tenant, person)) {
+        if let Some(key) = cache
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&(tenant, person))
+        {
             return Ok(Arc::clone(key));
         }
         let context = person_context(tenant, person);
-        let bytes = self.lasting_key(person_record(tenant, person), &context).await?;
+        let bytes = self
+            .lasting_key(person_record(tenant, person), &context)
+            .await?;
         let key = Arc::new(PersonKey::new(bytes));
-        cache.lock().unwrap_or_else(PoisonError::into_inner).insert((tenant, person), Arc::clone(&key));
+        cache
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert((tenant, person), Arc::clone(&key));
         Ok(key)
     }
 
     /// The key that a tenant's arguments are hashed under.
-    pub(crate) async fn tenant_key(&self, tenant: TenantId) -> Result<Arc<TenantKey>, CannotDecide> {
+    pub(crate) async fn tenant_key(
+        &self,
+        tenant: TenantId,
+    ) -> Result<Arc<TenantKey>, CannotDecide> {
         let cache = &self.people.tenants;
-        if let Some(key) = cache.lock().unwrap_or_else(PoisonError::into_inner).get(&tenant) {
+        if let Some(key) = cache
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&tenant)
+        {
             return Ok(Arc::clone(key));
         }
         let record = Key::new(TENANT_KEYS, tenant.as_u128().to_be_bytes());
-        let context = [b"tenant".as_slice(), &tenant.as_u128().to_be_bytes()].concat();
+        let context = [TENANT, &tenant.as_u128().to_be_bytes()].concat();
         let key = Arc::new(TenantKey::new(self.lasting_key(record, &context).await?));
-        cache.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant, Arc::clone(&key));
+        cache
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(tenant, Arc::clone(&key));
         Ok(key)
     }
 
     /// The key in this record; made if there is none.
     async fn lasting_key(&self, record: Key, context: &[u8]) -> Result<[u8; 32], CannotDecide> {
         loop {
-            let found = self.store.read(std::slice::from_ref(&record)).await?.records;
+            let found = self
+                .store
+                .read(std::slice::from_ref(&record))
+                .await?
+                .records;
             if let Some(found) = found.into_iter().flatten().next() {
                 return self.open_key(context, &found.bytes);
             }
@@ -170,29 +223,49 @@ impl Node {
     }
 
     fn open_key(&self, context: &[u8], stored: &[u8]) -> Result<[u8; 32], CannotDecide> {
-        // A key from before there was a master key lies open.
-        if let Ok(open) = stored.try_into() {
+        // A tenant's key from before there was a master key lies open. A person's never does: whoever can
+        // write to the store must not choose a key that they know.
+        if let (true, Ok(open)) = (context.starts_with(TENANT), stored.try_into()) {
             return Ok(open);
         }
-        let master = self.people.master.as_ref().ok_or(CannotDecide::WrongMasterKey)?;
-        let opened = master.open(context, stored).map_err(|_| CannotDecide::WrongMasterKey)?;
-        opened.as_slice().try_into().map_err(|_| CannotDecide::WrongMasterKey)
+        let master = self
+            .people
+            .master
+            .as_ref()
+            .ok_or(CannotDecide::WrongMasterKey)?;
+        let opened = master
+            .open(context, stored)
+            .map_err(|_| CannotDecide::WrongMasterKey)?;
+        opened
+            .as_slice()
+            .try_into()
+            .map_err(|_| CannotDecide::WrongMasterKey)
     }
 }
 
 fn person_context(tenant: TenantId, person: SubjectId) -> Vec<u8> {
-    let (tenant, person) = (tenant.as_u128().to_be_bytes(), person.as_u128().to_be_bytes());
+    let (tenant, person) = (
+        tenant.as_u128().to_be_bytes(),
+        person.as_u128().to_be_bytes(),
+    );
     [b"person".as_slice(), &tenant, &person].concat()
 }
 
 pub(crate) fn person_record(tenant: TenantId, person: SubjectId) -> Key {
-    let (tenant, person) = (tenant.as_u128().to_be_bytes(), person.as_u128().to_be_bytes());
+    let (tenant, person) = (
+        tenant.as_u128().to_be_bytes(),
+        person.as_u128().to_be_bytes(),
+    );
     Key::new(PERSON_KEYS, [tenant, person].concat())
 }
 
 /// Where everything that is sealed for a person begins.
 pub(crate) fn private_prefix(tenant: TenantId, person: SubjectId) -> Vec<u8> {
-    [tenant.as_u128().to_be_bytes(), person.as_u128().to_be_bytes()].concat()
+    [
+        tenant.as_u128().to_be_bytes(),
+        person.as_u128().to_be_bytes(),
+    ]
+    .concat()
 }
 
 fn private_key(tenant: TenantId, person: SubjectId, event: &Event) -> Key {

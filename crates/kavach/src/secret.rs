@@ -3,11 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use kavach_core::{CredentialHash, Credential, Timestamp};
+use kavach_core::{Credential, CredentialHash, Timestamp};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::random::{self, NoRandomness};
+
+#[cfg(test)]
+mod tests;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// 256 bits in base 32.

@@ -27,7 +27,9 @@ impl Trail {
     pub async fn next_page(&mut self) -> Result<Option<Vec<SealedEvent>>, StoreError> {
         while !self.ended {
             let store = &self.kavach.node.store;
-            let page = store.audit_scan(&self.query, self.cursor.as_ref(), PAGE_EVENTS).await?;
+            let page = store
+                .audit_scan(&self.query, self.cursor.as_ref(), PAGE_EVENTS)
+                .await?;
             match page.next {
                 Some(next) => self.cursor = Some(next),
                 None => self.ended = true,

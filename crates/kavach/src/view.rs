@@ -1,5 +1,6 @@
 //! What a node knows: the graph in memory, and the revision that it reflects.
 
+use std::fmt;
 use std::ops::Bound;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
@@ -11,12 +12,10 @@ use crate::error::OpenError;
 use crate::limits::PAGE_RECORDS;
 
 /// The graph of a node. Decisions read it; only the committer moves it on.
-#[derive(Debug)]
 pub(crate) struct View {
     state: RwLock<State>,
 }
 
-#[derive(Debug)]
 pub(crate) struct State {
     pub(crate) graph: Graph,
     pub(crate) revision: Revision,
@@ -32,7 +31,9 @@ impl View {
         for space in GRAPH_SPACES {
             let mut from = Bound::Unbounded;
             loop {
-                let page = store.scan(space, (from, Bound::Unbounded), PAGE_RECORDS).await?;
+                let page = store
+                    .scan(space, (from, Bound::Unbounded), PAGE_RECORDS)
+                    .await?;
                 for (_, record) in page.records {
                     if let Some(known) = decode(space.name(), &record.bytes)? {
                         records.push((known, Stamp(record.version.as_u64())));
@@ -108,7 +109,9 @@ impl View {
         let erased: Vec<&[u8]> = erased.map(|change| change.key.as_slice()).collect();
         self.advance(after, |graph| {
             erase(graph, &erased);
-            records.into_iter().try_for_each(|(record, stamp)| graph.apply(record, stamp))
+            records
+                .into_iter()
+                .try_for_each(|(record, stamp)| graph.apply(record, stamp))
         });
         if self.read().broken {
             let words = "the store's changes contradict the records; restore a backup";
@@ -118,13 +121,26 @@ impl View {
     }
 }
 
+impl fmt::Debug for View {
+    /// Without the graph, which is long and full of people's names.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View")
+            .field("revision", &self.revision())
+            .finish_non_exhaustive()
+    }
+}
+
 /// Takes out the subjects whose records are gone. Only subjects are ever deleted, and their keys do not
 /// tell their names, so each name that is known is looked at.
 fn erase(graph: &mut Graph, keys: &[&[u8]]) {
     if keys.is_empty() {
         return;
     }
-    let names = graph.subjects().map(|(tenant, subject)| RecordKey::Subject(tenant, subject.clone()));
-    let gone: Vec<RecordKey> = names.filter(|key| keys.contains(&key_of(key).bytes())).collect();
+    let names = graph
+        .subjects()
+        .map(|(tenant, subject)| RecordKey::Subject(tenant, subject.clone()));
+    let gone: Vec<RecordKey> = names
+        .filter(|key| keys.contains(&key_of(key).bytes()))
+        .collect();
     gone.iter().for_each(|key| graph.erase(key));
 }

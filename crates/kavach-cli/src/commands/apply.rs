@@ -83,12 +83,14 @@ impl Apply {
                 .await?
         };
         let applied = applied.map_err(|error| refused(console, &source, &declared, error))?;
-        let printed = print(console, &applied).and_then(|()| console.flush());
+        let printed = print(console, &applied, self.dry_run).and_then(|()| console.flush());
         printed.map_err(|failure| match first_made(&applied) {
             None => failure,
             Some(name) => failure.but(&lost(name)),
         })?;
-        tell_what_else(console, &applied, self.dry_run);
+        if !console.json {
+            tell_what_else(console, &applied, self.dry_run);
+        }
         Ok(Exit::Done)
     }
 }
@@ -206,7 +208,10 @@ struct ShownApplied<'a> {
 
 /// An agent whose credential is on its way out.
 fn first_made(applied: &Applied) -> Option<&str> {
-    let made = applied.steps.iter().find_map(|step| step.credential.as_ref());
+    let made = applied
+        .steps
+        .iter()
+        .find_map(|step| step.credential.as_ref());
     made.map(|(name, _)| name.as_str())
 }
 
@@ -214,7 +219,7 @@ fn print(console: &mut Console, applied: &Applied, dry_run: bool) -> Result<(), 
     if console.json {
         return console.object(&ShownApplied {
             changed: applied.is_change(),
-            dry_run: applied.steps.iter().all(|step| step.credential.is_none()),
+            dry_run,
             revision: applied.revision,
             steps: applied.steps.iter().map(shown_step).collect(),
         });

@@ -49,7 +49,10 @@ impl Spawn {
             revision: spawned.revision,
             audit_id: spawned.audit_id,
         };
-        issued.print(console, "the credential is shown only now: hand it to the agent, and to nobody else")
+        issued.print(
+            console,
+            "the credential is shown only now: hand it to the agent, and to nobody else",
+        )
     }
 
     fn new_spawn(&self) -> Result<NewSpawn, Failure> {

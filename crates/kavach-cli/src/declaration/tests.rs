@@ -200,6 +200,7 @@ fn via_names_a_line() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table is as long as it is")]
 fn every_mistake_is_told_where_it_stands() {
     for (written, want) in [
         ("colour = 1", "f:4:1: `colour` is not a known key"),

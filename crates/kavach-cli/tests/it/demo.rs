@@ -18,17 +18,32 @@ fn the_demo_leaves_nothing_behind() {
     let shell = Shell::new();
     let temporary = shell.path("tmp");
     fs::create_dir(&temporary).unwrap();
-    let output = shell.command(&["demo"]).env("TMPDIR", &temporary).output().unwrap();
+    let output = shell
+        .command(&["demo"])
+        .env("TMPDIR", &temporary)
+        .output()
+        .unwrap();
     assert!(output.status.success());
     assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
-    assert_eq!(fs::read_dir(shell.folder()).unwrap().count(), 1, "only the folder made here");
+    assert_eq!(
+        fs::read_dir(shell.folder()).unwrap().count(),
+        1,
+        "only the folder made here"
+    );
 }
 
 #[test]
 fn where_no_temporary_file_can_be_the_demo_says_so() {
     let shell = Shell::new();
-    let output = shell.command(&["demo"]).env("TMPDIR", "/nowhere").output().unwrap();
+    let output = shell
+        .command(&["demo"])
+        .env("TMPDIR", "/nowhere")
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(2));
     let message = String::from_utf8(output.stderr).unwrap();
-    assert!(message.starts_with("error: no temporary folder can be made: "), "{message}");
+    assert!(
+        message.starts_with("error: no temporary folder can be made: "),
+        "{message}"
+    );
 }

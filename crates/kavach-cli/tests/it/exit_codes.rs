@@ -9,12 +9,24 @@ const WRITE: [&str; 3] = ["searcher", "write", "mcp:github:issues"];
 fn exit_codes_say_how_it_went() {
     let shell = Shell::new().with_team();
     shell.write("allowed.jsonl", request("read"));
-    shell.write("denied.jsonl", format!("{}{}", request("read"), request("write")));
-    shell.write("wrong.jsonl", format!("{}{}{}", request("read"), "{}\n", request("write")));
+    shell.write(
+        "denied.jsonl",
+        format!("{}{}", request("read"), request("write")),
+    );
+    shell.write(
+        "wrong.jsonl",
+        format!("{}{}{}", request("read"), "{}\n", request("write")),
+    );
     shell.write("empty.jsonl", "");
-    shell.write("good.toml", "[[agent]]\nname = \"a\"\nowner = \"user:bob\"\n");
+    shell.write(
+        "good.toml",
+        "[[agent]]\nname = \"a\"\nowner = \"user:bob\"\n",
+    );
     shell.write("bad.toml", "[[agent]]\n");
-    shell.write("wide.toml", "[[delegation]]\nfrom = \"searcher\"\nto = \"b\"\npermissions = [\"read:**\"]\n");
+    shell.write(
+        "wide.toml",
+        "[[delegation]]\nfrom = \"searcher\"\nto = \"b\"\npermissions = [\"read:**\"]\n",
+    );
     let table: &[(i32, &[&str])] = &[
         // 0: all allowed, or done.
         (0, &[&["authorize"][..], &READ].concat()),
@@ -44,8 +56,20 @@ fn exit_codes_say_how_it_went() {
         (1, &["agent", "revoke", "a"]),
         (1, &["agent", "resume", "searcher"]),
         (1, &["agent", "create", "searcher", "--owner", "user:alice"]),
-        (1, &["delegate", "searcher", "orchestrator", "--allow", "read:**"]),
-        (1, &["spawn", "searcher", "c", "--allow", "write:mcp:github:issues"]),
+        (
+            1,
+            &["delegate", "searcher", "orchestrator", "--allow", "read:**"],
+        ),
+        (
+            1,
+            &[
+                "spawn",
+                "searcher",
+                "c",
+                "--allow",
+                "write:mcp:github:issues",
+            ],
+        ),
         (1, &["owner", "reinstate", "user:alice"]),
         (1, &["apply", "wide.toml"]),
         // 2: any error.
@@ -54,7 +78,10 @@ fn exit_codes_say_how_it_went() {
         (2, &["authorize", "searcher", "read", "mcp:github:*"]),
         (2, &["authorize", "two words", "read", "app:x"]),
         (2, &["authorize", "searcher"]),
-        (2, &[&["authorize", "--at", "2030-01-01T00:00:00Z"][..], &READ].concat()),
+        (
+            2,
+            &[&["authorize", "--at", "2030-01-01T00:00:00Z"][..], &READ].concat(),
+        ),
         (2, &["agent", "show", "nobody"]),
         (2, &["agent", "update", "searcher"]),
         (2, &["apply", "bad.toml"]),
@@ -67,12 +94,21 @@ fn exit_codes_say_how_it_went() {
     ];
     for (want, arguments) in table {
         let ran = shell.run(arguments);
-        assert_eq!(ran.code, *want, "kavach {}\n{}{}", arguments.join(" "), ran.out, ran.err);
+        assert_eq!(
+            ran.code,
+            *want,
+            "kavach {}\n{}{}",
+            arguments.join(" "),
+            ran.out,
+            ran.err
+        );
     }
 }
 
 fn request(action: &str) -> String {
-    format!("{{\"agent\":\"searcher\",\"action\":\"{action}\",\"resource\":\"mcp:github:issues\"}}\n")
+    format!(
+        "{{\"agent\":\"searcher\",\"action\":\"{action}\",\"resource\":\"mcp:github:issues\"}}\n"
+    )
 }
 
 #[test]
@@ -94,18 +130,32 @@ fn a_reader_that_leaves_is_no_error() {
         command.args(["-c", &script]);
         let output = shell.at_home(command).output().unwrap();
         let message = String::from_utf8(output.stderr).unwrap();
-        assert_eq!((output.status.code(), message.as_str()), (Some(0), ""), "{rest}");
+        assert_eq!(
+            (output.status.code(), message.as_str()),
+            (Some(0), ""),
+            "{rest}"
+        );
     }
 }
 
 #[test]
 fn an_output_that_is_full_is_an_error() {
     let shell = Shell::new().with_team();
-    for arguments in [&["agent", "list"][..], &["agent", "create", "x", "--owner", "user:x"], &["demo"]] {
-        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    for arguments in [
+        &["agent", "list"][..],
+        &["agent", "create", "x", "--owner", "user:x"],
+        &["demo"],
+    ] {
+        let full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
         let output = shell.command(arguments).stdout(full).output().unwrap();
         let message = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
-        assert!(message.contains("the output cannot be written: No space left"), "{message}");
+        assert!(
+            message.contains("the output cannot be written: No space left"),
+            "{message}"
+        );
     }
 }

@@ -54,7 +54,10 @@ fn every_command_says_what_it_does() {
         let own = ran.out.get(..everywhere.unwrap_or(ran.out.len())).unwrap();
         let rest = ran.out.get(everywhere.unwrap_or(ran.out.len())..).unwrap();
         let after = rest.split_once("\n\n").map_or("", |(_, after)| after);
-        all.push_str(&format!("## kavach {}\n\n{own}{after}\n", arguments.join(" ")));
+        all.push_str(&format!(
+            "## kavach {}\n\n{own}{after}\n",
+            arguments.join(" ")
+        ));
     }
     insta::assert_snapshot!(all);
 }
@@ -65,7 +68,12 @@ fn the_long_help_has_the_same_commands_and_more_words() {
     for command in COMMANDS {
         let ran = shell.run(&[command, &["--help"]].concat());
         let of_help = command.first() == Some(&"help");
-        assert_eq!(ran.code, if of_help { 2 } else { 0 }, "{command:?}: {}", ran.err);
+        assert_eq!(
+            ran.code,
+            if of_help { 2 } else { 0 },
+            "{command:?}: {}",
+            ran.err
+        );
     }
 }
 
@@ -80,7 +88,10 @@ fn completions_are_for_every_shell() {
         ("powershell", "Register-ArgumentCompleter"),
     ] {
         let script = shell.ok(&["completions", name]);
-        assert!(script.contains(want) && script.contains("blast-radius"), "{name}");
+        assert!(
+            script.contains(want) && script.contains("blast-radius"),
+            "{name}"
+        );
     }
     assert_eq!(shell.run(&["completions", "cmd"]).code, 2);
 }

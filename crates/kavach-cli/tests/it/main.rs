@@ -1,4 +1,14 @@
 //! The real binary, in folders of its own.
+//!
+//! Golden files are in `snapshots`; `INSTA_UPDATE=always` writes them anew.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "a test that fails may panic, and a table is as long as it is"
+)]
 
 mod agents;
 mod apply;

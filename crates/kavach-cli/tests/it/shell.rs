@@ -9,59 +9,73 @@ use tempfile::TempDir;
 
 /// A folder to work in, with `kavach-data` in it once something was made there.
 #[derive(Debug)]
-pub struct Shell {
+pub(crate) struct Shell {
     folder: TempDir,
 }
 
 /// How a run ended.
 #[derive(Debug)]
-pub struct Ran {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Shell {
-    pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         std::fs::write(self.path(name), text).unwrap();
     }
 
     /// The program, in this folder and away from whatever the environment says.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kavach"));
         command.args(arguments);
         self.at_home(command)
     }
 
     /// The same for a command of another program.
-    pub fn at_home(&self, mut command: Command) -> Command {
-        command.current_dir(self.folder.path()).env("TZ", "UTC").stdin(Stdio::null());
-        for name in ["KAVACH_DATA", "NO_COLOR", "RUST_BACKTRACE", "COLUMNS", "CLICOLOR_FORCE"] {
+    pub(crate) fn at_home(&self, mut command: Command) -> Command {
+        command
+            .current_dir(self.folder.path())
+            .env("TZ", "UTC")
+            .stdin(Stdio::null());
+        for name in [
+            "KAVACH_DATA",
+            "NO_COLOR",
+            "RUST_BACKTRACE",
+            "COLUMNS",
+            "CLICOLOR_FORCE",
+        ] {
             command.env_remove(name);
         }
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         Ran::of(self.command(arguments).output().unwrap())
     }
 
     /// A run with this on its standard input.
-    pub fn feed(&self, arguments: &[&str], input: impl AsRef<[u8]>) -> Ran {
+    pub(crate) fn feed(&self, arguments: &[&str], input: impl AsRef<[u8]>) -> Ran {
         let mut command = self.command(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let input = input.as_ref().to_vec();
@@ -74,7 +88,7 @@ impl Shell {
 
     /// A run that must go well; its results.
     #[track_caller]
-    pub fn ok(&self, arguments: &[&str]) -> String {
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let ran = self.run(arguments);
         assert_eq!(ran.code, 0, "{arguments:?}: {}{}", ran.out, ran.err);
         ran.out
@@ -82,7 +96,7 @@ impl Shell {
 
     /// A run with `--json` that must go well; its results.
     #[track_caller]
-    pub fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let arguments = [arguments, &["--json"]].concat();
         let text = self.ok(&arguments);
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}"))
@@ -90,17 +104,21 @@ impl Shell {
 
     /// Every event, as the trail has it.
     #[track_caller]
-    pub fn trail(&self) -> Vec<Value> {
+    pub(crate) fn trail(&self) -> Vec<Value> {
         objects(&self.ok(&["audit", "list", "--format", "jsonl"]))
     }
 
     /// A run that must end like this, saying this to people, and leave the trail as it was.
     #[track_caller]
-    pub fn check_refused(&self, arguments: &[&str], code: i32, want: &str) {
+    pub(crate) fn check_refused(&self, arguments: &[&str], code: i32, want: &str) {
         let before = self.ok(&["audit", "list", "--format", "jsonl"]);
         let ran = self.run(arguments);
         assert_eq!(ran.code, code, "{arguments:?}: {}{}", ran.out, ran.err);
-        assert!(ran.err.contains(want), "{arguments:?}: {}\ninstead of: {want}", ran.err);
+        assert!(
+            ran.err.contains(want),
+            "{arguments:?}: {}\ninstead of: {want}",
+            ran.err
+        );
         if code == 2 {
             let after = self.ok(&["audit", "list", "--format", "jsonl"]);
             assert_eq!(before, after, "{arguments:?} changed something");
@@ -108,17 +126,28 @@ impl Shell {
     }
 
     /// Alice's orchestrator with a searcher below it.
-    pub fn with_team(self) -> Self {
-        let grants = ["--allow", "read:mcp:github:*", "--allow", "comment:mcp:github:issues"];
+    pub(crate) fn with_team(self) -> Self {
+        let grants = [
+            "--allow",
+            "read:mcp:github:*",
+            "--allow",
+            "comment:mcp:github:issues",
+        ];
         let create = ["agent", "create", "orchestrator", "--owner", "user:alice"];
         self.ok(&[&create[..], &grants].concat());
-        self.ok(&["spawn", "orchestrator", "searcher", "--allow", "read:mcp:github:issues"]);
+        self.ok(&[
+            "spawn",
+            "orchestrator",
+            "searcher",
+            "--allow",
+            "read:mcp:github:issues",
+        ]);
         self
     }
 }
 
 impl Ran {
-    pub fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         Self {
             // No code: a signal.
             code: output.status.code().unwrap_or(-1),
@@ -129,6 +158,8 @@ impl Ran {
 }
 
 /// One JSON value a line.
-pub fn objects(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+pub(crate) fn objects(text: &str) -> Vec<Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }

@@ -162,6 +162,8 @@ fn a_depth_that_is_lowered_later_cuts_what_hangs_too_low() {
     world.commit(change).unwrap();
     assert_eq!(world.ask(second, "read", "mcp:a"), "allow");
     assert_eq!(world.ask(third, "read", "mcp:a"), denied(Reason::TooDeep));
+    assert_eq!(world.holds(second), ["read:mcp:*?depth=0"]);
+    assert_eq!(world.holds(third), [""]);
 }
 
 /// An agent with as many delegations from another as there may be.

@@ -7,20 +7,34 @@ const SPACE: Space = Space::quiet("test");
 /// A part that expects, writes and deletes what these words name.
 fn part(expects: &str, puts: &str, deletes: &str) -> Part {
     let keys = |words: &str| -> Vec<Key> {
-        words.split_whitespace().map(|word| Key::new(SPACE, word.as_bytes())).collect()
+        words
+            .split_whitespace()
+            .map(|word| Key::new(SPACE, word.as_bytes()))
+            .collect()
     };
     let work = Work {
-        expectations: keys(expects).into_iter().map(|key| (key, Expect::Absent)).collect(),
-        puts: keys(puts).into_iter().map(|key| (key, Vec::new())).collect(),
+        expectations: keys(expects)
+            .into_iter()
+            .map(|key| (key, Expect::Absent))
+            .collect(),
+        puts: keys(puts)
+            .into_iter()
+            .map(|key| (key, Vec::new()))
+            .collect(),
         deletes: keys(deletes),
         ..Work::default()
     };
-    Part { work, reply: oneshot::channel().0 }
+    Part {
+        work,
+        reply: oneshot::channel().0,
+    }
 }
 
 #[track_caller]
 fn check(parts: &[(&str, &str, &str)], want: &[usize]) {
-    let parts = parts.iter().map(|(expects, puts, deletes)| part(expects, puts, deletes));
+    let parts = parts
+        .iter()
+        .map(|(expects, puts, deletes)| part(expects, puts, deletes));
     let mut waiting: VecDeque<Part> = parts.collect();
     let mut taken = Vec::new();
     while !waiting.is_empty() {
@@ -42,7 +56,10 @@ fn parts_share_a_batch_until_one_touches_what_an_earlier_one_writes() {
     check(&[("", "", "a"), ("", "", "a")], &[1, 1]);
     check(&[("", "a", ""), ("", "", "a"), ("", "b", "")], &[1, 2]);
     // Nobody overtakes the one that waits.
-    check(&[("", "a", ""), ("a", "", ""), ("", "b", ""), ("b", "", "")], &[1, 2, 1]);
+    check(
+        &[("", "a", ""), ("a", "", ""), ("", "b", ""), ("b", "", "")],
+        &[1, 2, 1],
+    );
 }
 
 #[test]
@@ -64,14 +81,21 @@ async fn who_is_blamed_is_told_and_the_others_are_kept_in_order() {
         let (reply, answer) = oneshot::channel();
         let mut work = Work::default();
         let id = kavach_core::EventId::from_u128(number);
-        let (kind, outcome) = (kavach_audit::EventKind::Authorize, kavach_audit::Outcome::Deny);
+        let (kind, outcome) = (
+            kavach_audit::EventKind::Authorize,
+            kavach_audit::Outcome::Deny,
+        );
         let reason = kavach_core::Reason::NoGrants;
-        work.events.push(Event::new(id, TenantId::DEFAULT, kind, outcome, reason));
+        work.events
+            .push(Event::new(id, TenantId::DEFAULT, kind, outcome, reason));
         parts.push(Part { work, reply });
         answers.push(answer);
     }
     let kept = eject(parts, &HashSet::from([1, 3]));
-    let ids: Vec<u128> = kept.iter().map(|part| part.work.events[0].id.as_u128()).collect();
+    let ids: Vec<u128> = kept
+        .iter()
+        .map(|part| part.work.events[0].id.as_u128())
+        .collect();
     assert_eq!(ids, [0, 2]);
     for (number, answer) in answers.iter_mut().enumerate() {
         match answer.try_recv() {

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashSet};
 
 use kavach_audit::EventKind;
 use kavach_core::{
-    Agent, AgentDraft, AgentEdit, AgentKind, AgentStatus, Edit, Grants, Name, OwnerDraft, Permission,
+    Agent, AgentDraft, AgentEdit, AgentKind, AgentStatus, Edit, Grants, Name, OwnerDraft,
+    Permission,
 };
 
 use super::plan::Plan;
@@ -30,7 +31,10 @@ impl Plan<'_> {
     }
 
     fn agent(&mut self, number: usize, declared: &DeclaredAgent) -> Result<(), ApplyError> {
-        let known = self.graph.agent_named(self.tenant(), &declared.name).cloned();
+        let known = self
+            .graph
+            .agent_named(self.tenant(), &declared.name)
+            .cloned();
         match known {
             None => self.create(number, declared),
             Some(known) if known.status == AgentStatus::Revoked => {
@@ -76,7 +80,11 @@ impl Plan<'_> {
         };
         let about = About {
             agent: Some(id),
-            owner: Some(self.graph.subject_id(self.tenant(), &declared.owner).unwrap_or(fresh)),
+            owner: Some(
+                self.graph
+                    .subject_id(self.tenant(), &declared.owner)
+                    .unwrap_or(fresh),
+            ),
             line: vec![kavach_audit::Hop {
                 agent: id,
                 delegation: None,
@@ -84,11 +92,22 @@ impl Plan<'_> {
             }],
             ..About::default()
         };
-        let about = about.with("kind", kind).with_list("permissions", &declared.permissions);
-        self.absorb(EventKind::AgentCreated, about.with_some("expires_at", expires_at), change)?;
+        let about = about
+            .with("kind", kind)
+            .with_list("permissions", &declared.permissions);
+        self.absorb(
+            EventKind::AgentCreated,
+            about.with_some("expires_at", expires_at),
+            change,
+        )?;
         self.named_agents.push(id);
         let mut details = vec![format!("owner {}", declared.owner)];
-        details.extend(declared.permissions.iter().map(|permission| format!("+ {permission}")));
+        details.extend(
+            declared
+                .permissions
+                .iter()
+                .map(|permission| format!("+ {permission}")),
+        );
         details.extend(expires_at.map(|at| format!("expires {at}")));
         self.steps.push(Step {
             doing: Doing::Create,
@@ -123,7 +142,8 @@ impl Plan<'_> {
         let end = declared.end.after(known.created_at);
         if end != known.expires_at {
             edit.expires_at = end.map_or(Edit::Clear, Edit::Set);
-            details.push(end.map_or_else(|| "never expires".to_owned(), |at| format!("expires {at}")));
+            details
+                .push(end.map_or_else(|| "never expires".to_owned(), |at| format!("expires {at}")));
         }
         if let Some(kind) = declared.kind.filter(|kind| *kind != known.kind) {
             edit.kind = Some(kind);
@@ -133,10 +153,17 @@ impl Plan<'_> {
             edit.metadata = Some(declared.metadata.clone());
             details.push("metadata".to_owned());
         }
-        let doing = if edit.is_empty() { Doing::Keep } else { Doing::Update };
+        let doing = if edit.is_empty() {
+            Doing::Keep
+        } else {
+            Doing::Update
+        };
         if doing == Doing::Update {
             let about = updated(About::agent(&self.graph, self.tenant(), known.id), &edit);
-            match self.graph.update_agent(self.tenant(), known.id, edit, self.now) {
+            match self
+                .graph
+                .update_agent(self.tenant(), known.id, edit, self.now)
+            {
                 Ok(change) => self.absorb(EventKind::AgentUpdated, about, change)?,
                 Err(refusal) => {
                     self.refused(Place::Agent(number, field_of(&refusal)), &refusal);
@@ -162,17 +189,26 @@ pub(super) fn revoked_name(name: &Name) -> String {
 pub(super) fn differences(present: &Grants, wanted: &[Permission]) -> Vec<String> {
     let present: BTreeSet<String> = present.permissions().map(ToString::to_string).collect();
     let wanted: BTreeSet<String> = wanted.iter().map(ToString::to_string).collect();
-    let added = wanted.difference(&present).map(|permission| format!("+ {permission}"));
-    added.chain(present.difference(&wanted).map(|permission| format!("- {permission}"))).collect()
+    let added = wanted
+        .difference(&present)
+        .map(|permission| format!("+ {permission}"));
+    added
+        .chain(
+            present
+                .difference(&wanted)
+                .map(|permission| format!("- {permission}")),
+        )
+        .collect()
 }
 
 /// The field of a table that a refusal speaks of.
 pub(super) fn field_of(refusal: &kavach_core::Refusal) -> &'static str {
     use kavach_core::Reason;
-    match refusal.reason {
-        Reason::OwnerRevoked => "owner",
-        Reason::NameTaken => "name",
-        Reason::AmbiguousVia => "via",
-        _ => "permissions",
-    }
+    let others = [
+        (Reason::OwnerRevoked, "owner"),
+        (Reason::NameTaken, "name"),
+        (Reason::AmbiguousVia, "via"),
+    ];
+    let found = others.iter().find(|(reason, _)| *reason == refusal.reason);
+    found.map_or("permissions", |(_, field)| field)
 }

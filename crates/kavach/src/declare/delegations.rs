@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use kavach_audit::EventKind;
 use kavach_core::{
-    Agent, AgentDraft, AgentKind, AgentStatus, Delegation, DelegationDraft, DelegationEdit, Edit, Grants,
-    Leaf, Name, OwnerDraft, Reason, SpawnDraft,
+    Agent, AgentDraft, AgentId, AgentKind, AgentStatus, Delegation, DelegationDraft,
+    DelegationEdit, Edit, Grants, Leaf, Name, OwnerDraft, Reason, SpawnDraft,
 };
 
 use super::agents::{differences, field_of, revoked_name};
@@ -19,32 +19,46 @@ use crate::secret::Secret;
 
 impl Plan<'_> {
     /// Plans delegations in the order in which their givers come to be, whatever their order in the file.
-    pub(super) fn delegations(&mut self, declared: &[DeclaredDelegation]) -> Result<(), ApplyError> {
+    pub(super) fn delegations(
+        &mut self,
+        declared: &[DeclaredDelegation],
+    ) -> Result<(), ApplyError> {
         let mut seen: HashMap<(&Name, &Name), Vec<&Option<DeclaredVia>>> = HashMap::new();
         let mut open: Vec<(usize, &DeclaredDelegation)> = Vec::new();
         for (number, delegation) in declared.iter().enumerate() {
             let (pair, via) = ((&delegation.from, &delegation.to), &delegation.via);
             let others = seen.entry(pair).or_default();
             // Without a `via`, it could be any of several once they are made.
-            let apart = others.iter().all(|other| via.is_some() && other.is_some() && *other != via);
+            let apart = others
+                .iter()
+                .all(|other| via.is_some() && other.is_some() && *other != via);
             others.push(via);
             if apart {
                 open.push((number, delegation));
             } else {
-                let message = "this delegation is declared twice; keep one, or tell them apart by `via`";
+                let message =
+                    "this delegation is declared twice; keep one, or tell them apart by `via`";
                 self.problem(Place::Delegation(number, "to"), message);
             }
         }
         // By names, so that the order in the file never shows.
-        open.sort_by_key(|(_, delegation)| (&delegation.from, &delegation.to, format!("{:?}", delegation.via)));
+        open.sort_by_key(|(_, delegation)| {
+            (
+                &delegation.from,
+                &delegation.to,
+                format!("{:?}", delegation.via),
+            )
+        });
         let mut planned = BTreeMap::new();
         let mut ring = false;
         while !open.is_empty() {
             let left = open.len();
             // Whatever leads to a giver comes before what it passes on.
-            let led_to: HashSet<&Name> = open.iter().map(|(_, delegation)| &delegation.to).collect();
-            let (later, ready): (Vec<_>, Vec<_>) =
-                open.iter().partition(|(_, delegation)| led_to.contains(&delegation.from));
+            let led_to: HashSet<&Name> =
+                open.iter().map(|(_, delegation)| &delegation.to).collect();
+            let (later, ready): (Vec<_>, Vec<_>) = open
+                .iter()
+                .partition(|(_, delegation)| led_to.contains(&delegation.from));
             open = later;
             if ready.is_empty() {
                 ring = true;
@@ -80,9 +94,13 @@ impl Plan<'_> {
         mut open: Vec<(usize, &'d DeclaredDelegation)>,
         planned: &mut BTreeMap<usize, Step>,
     ) -> Result<Vec<(usize, &'d DeclaredDelegation)>, ApplyError> {
-        let pairs: HashSet<_> = open.iter().map(|(_, other)| (&other.from, &other.to)).collect();
-        let (late, early): (Vec<_>, Vec<_>) =
-            open.iter().partition(|(_, delegation)| self.rests_on_one_of(&pairs, delegation));
+        let pairs: HashSet<_> = open
+            .iter()
+            .map(|(_, other)| (&other.from, &other.to))
+            .collect();
+        let (late, early): (Vec<_>, Vec<_>) = open
+            .iter()
+            .partition(|(_, delegation)| self.rests_on_one_of(&pairs, delegation));
         for (number, delegation) in early.into_iter().chain(late) {
             let (steps, problems) = (self.steps.len(), self.problems.len());
             self.delegation(number, delegation)?;
@@ -116,18 +134,27 @@ impl Plan<'_> {
 
     /// Whether a delegation of a ring rests on another of these, given from one to the other; for one that
     /// is not made yet, whether it must, because its giver holds nothing of its own.
-    fn rests_on_one_of(&self, pairs: &HashSet<(&Name, &Name)>, declared: &DeclaredDelegation) -> bool {
-        let (Some(from), Some(to)) = (self.acting(&declared.from), self.acting(&declared.to)) else {
+    fn rests_on_one_of(
+        &self,
+        pairs: &HashSet<(&Name, &Name)>,
+        declared: &DeclaredDelegation,
+    ) -> bool {
+        let (Some(from), Some(to)) = (self.acting(&declared.from), self.acting(&declared.to))
+        else {
             return true;
         };
         let named = |id| self.graph.agent(self.tenant(), id).map(|agent| &agent.name);
         let known = self.graph.delegations_to(self.tenant(), to.id);
-        let mut known = known.filter(|known| known.from == from.id && self.stands(known)).peekable();
+        let mut known = known
+            .filter(|known| known.from == from.id && self.stands(known))
+            .peekable();
         if known.peek().is_none() {
             return from.grants.is_empty();
         }
         known.any(|known| {
-            let parent = known.parent.and_then(|id| self.graph.delegation(self.tenant(), id));
+            let parent = known
+                .parent
+                .and_then(|id| self.graph.delegation(self.tenant(), id));
             let pair = parent.and_then(|parent| Some((named(parent.from)?, named(parent.to)?)));
             pair.is_some_and(|pair| pairs.contains(&pair))
         })
@@ -139,7 +166,11 @@ impl Plan<'_> {
         (agent.status != AgentStatus::Revoked).then_some(agent)
     }
 
-    fn delegation(&mut self, number: usize, declared: &DeclaredDelegation) -> Result<(), ApplyError> {
+    fn delegation(
+        &mut self,
+        number: usize,
+        declared: &DeclaredDelegation,
+    ) -> Result<(), ApplyError> {
         let Some(from) = self.acting(&declared.from).cloned() else {
             let message = match self.graph.agent_named(self.tenant(), &declared.from) {
                 Some(_) => revoked_name(&declared.from),
@@ -245,9 +276,16 @@ impl Plan<'_> {
             [..] => {
                 let ids: Vec<String> = live
                     .iter()
-                    .map(|known| known.parent.map_or("root".to_owned(), |parent| parent.to_string()))
+                    .map(|known| {
+                        known
+                            .parent
+                            .map_or("root".to_owned(), |parent| parent.to_string())
+                    })
                     .collect();
-                let message = format!("several delegations are meant; name one by `via`: {}", ids.join(", "));
+                let message = format!(
+                    "several delegations are meant; name one by `via`: {}",
+                    ids.join(", ")
+                );
                 self.problem(Place::Delegation(number, "via"), message);
                 Err(())
             }
@@ -284,24 +322,12 @@ impl Plan<'_> {
             Some(_) => self.graph.delegate(draft, self.now),
             None => {
                 let secret = Secret::generate().map_err(ChangeError::from)?;
-                let agent = AgentDraft {
-                    id: fresh,
-                    tenant: self.tenant(),
-                    owner: OwnerDraft::Known(from.owner),
-                    name: declared.to.clone(),
-                    kind: AgentKind::Delegated,
-                    expires_at: None,
-                    permissions: Vec::new(),
-                    credential: secret.record(self.now),
-                    metadata: std::collections::BTreeMap::new(),
-                    recreate: true,
+                let spawn = SpawnDraft {
+                    agent: self.spawned(fresh, declared, from, &secret),
+                    delegation: draft,
                 };
                 about = about.with("spawned", fresh);
                 credential = Some((declared.to.clone(), secret));
-                let spawn = SpawnDraft {
-                    agent,
-                    delegation: draft,
-                };
                 self.graph.spawn(spawn, self.now)
             }
         };
@@ -322,7 +348,11 @@ impl Plan<'_> {
         let mut details: Vec<String> = Vec::new();
         if let Some(made) = made {
             self.named_delegations.push((number, made.id));
-            details.extend(made.grants.permissions().map(|permission| format!("+ {permission}")));
+            details.extend(
+                made.grants
+                    .permissions()
+                    .map(|permission| format!("+ {permission}")),
+            );
             details.extend(made.expires_at.map(|at| format!("expires {at}")));
         }
         if to.is_none() {
@@ -335,6 +365,28 @@ impl Plan<'_> {
             credential: credential.filter(|_| !self.options.dry_run),
         });
         Ok(())
+    }
+
+    /// The receiver, to be spawned.
+    fn spawned(
+        &self,
+        id: AgentId,
+        declared: &DeclaredDelegation,
+        from: &Agent,
+        secret: &Secret,
+    ) -> AgentDraft {
+        AgentDraft {
+            id,
+            tenant: self.tenant(),
+            owner: OwnerDraft::Known(from.owner),
+            name: declared.to.clone(),
+            kind: AgentKind::Delegated,
+            expires_at: None,
+            permissions: Vec::new(),
+            credential: secret.record(self.now),
+            metadata: BTreeMap::new(),
+            recreate: true,
+        }
     }
 
     fn readjust(
@@ -363,7 +415,10 @@ impl Plan<'_> {
         let edit = self.edit_of(declared, known);
         let about = About::leaf(&self.graph, self.tenant(), Leaf::Delegation(known.id));
         let about = edited(about.with("delegation", known.id), &edit);
-        let change = match self.graph.update_delegation(self.tenant(), known.id, edit, self.now) {
+        let change = match self
+            .graph
+            .update_delegation(self.tenant(), known.id, edit, self.now)
+        {
             Ok(change) => change,
             Err(refusal) => {
                 self.refused(Place::Delegation(number, field_of(&refusal)), &refusal);
@@ -371,15 +426,22 @@ impl Plan<'_> {
             }
         };
         if let Some(after) = written_delegation(&change) {
-            let present = known.grants.permissions().filter(|held| held.constraints.holds_at(self.now));
+            let present = known
+                .grants
+                .permissions()
+                .filter(|held| held.constraints.holds_at(self.now));
             let wanted: Vec<_> = after.grants.permissions().cloned().collect();
             step.details = differences(&Grants::of(present.cloned()), &wanted);
             if after.expires_at != known.expires_at {
-                let end = after.expires_at.map_or("as its giver".to_owned(), |at| at.to_string());
+                let end = after
+                    .expires_at
+                    .map_or("as its giver".to_owned(), |at| at.to_string());
                 step.details.push(format!("expires {end}"));
             }
             if after.max_depth != known.max_depth {
-                let depth = after.max_depth.map_or("as its giver".to_owned(), |hops| hops.to_string());
+                let depth = after
+                    .max_depth
+                    .map_or("as its giver".to_owned(), |hops| hops.to_string());
                 step.details.push(format!("max_depth {depth}"));
             }
         }
@@ -400,7 +462,9 @@ impl Plan<'_> {
     /// Why it is not compared with what is declared: it, or what it rests on, does not hold for now, and
     /// nothing can be narrowed below a line that does not. As it was declared, it still is.
     fn at_rest(&self, known: &Delegation) -> Option<&'static str> {
-        let above = known.parent.map_or(Leaf::Root(known.from), Leaf::Delegation);
+        let above = known
+            .parent
+            .map_or(Leaf::Root(known.from), Leaf::Delegation);
         let over = known.expires_at.is_some_and(|end| end <= self.now);
         let mut held = known.grants.permissions();
         match self.graph.fault_of(self.tenant(), above, self.now) {
@@ -418,9 +482,15 @@ impl Plan<'_> {
     fn edit_of(&self, declared: &DeclaredDelegation, known: &Delegation) -> DelegationEdit {
         let mut edit = DelegationEdit::default();
         // A permission that has run out as declared is no change.
-        let wanted = declared.permissions.iter().filter(|wanted| wanted.constraints.holds_at(self.now));
+        let wanted = declared
+            .permissions
+            .iter()
+            .filter(|wanted| wanted.constraints.holds_at(self.now));
         edit.permissions = Some(wanted.cloned().collect());
-        edit.expires_at = declared.end.after(known.created_at).map_or(Edit::Clear, Edit::Set);
+        edit.expires_at = declared
+            .end
+            .after(known.created_at)
+            .map_or(Edit::Clear, Edit::Set);
         edit.max_depth = declared.max_depth.map_or(Edit::Clear, Edit::Set);
         edit.mode = declared.mode;
         edit

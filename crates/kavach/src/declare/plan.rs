@@ -53,23 +53,23 @@ impl Kavach {
     ) -> Result<Applied, ApplyError> {
         for _ in 0..CHANGE_TRIES_MAX {
             let before = Declared::read(self).await.map_err(FailedCommit::from)?;
-            let (work, steps, revision) = {
+            // A copy: nobody can decide while a lock is held, and a large file takes a while.
+            let (present, revision) = {
                 let state = self.node.view.read();
-                let mut plan = Plan::new(self, options, &state.graph, state.revision.number());
-                plan.agents(&declaration.agents)?;
-                plan.delegations(&declaration.delegations)?;
-                let mut after = Named::default();
-                if plan.problems.is_empty() {
-                    after = plan.unnamed(&before)?;
-                }
-                if !plan.problems.is_empty() {
-                    return Err(ApplyError::Rejected(plan.problems));
-                }
-                let revision = plan.revision;
-                let (mut work, steps) = plan.into_work()?;
-                before.replace_with(&after, self.tenant(), &mut work);
-                (work, steps, revision)
+                (state.graph.clone(), state.revision.number())
             };
+            let mut plan = Plan::new(self, options, &present, revision);
+            plan.agents(&declaration.agents)?;
+            plan.delegations(&declaration.delegations)?;
+            let mut after = Named::default();
+            if plan.problems.is_empty() {
+                after = plan.unnamed(&before)?;
+            }
+            if !plan.problems.is_empty() {
+                return Err(ApplyError::Rejected(plan.problems));
+            }
+            let (mut work, steps) = plan.into_work()?;
+            before.replace_with(&after, self.tenant(), &mut work);
             if options.dry_run || (work.puts.is_empty() && work.events.is_empty()) {
                 return Ok(Applied { steps, revision });
             }
@@ -87,7 +87,12 @@ impl Kavach {
 }
 
 impl<'a> Plan<'a> {
-    fn new(kavach: &'a Kavach, options: &'a ApplyOptions, present: &'a Graph, revision: u64) -> Self {
+    fn new(
+        kavach: &'a Kavach,
+        options: &'a ApplyOptions,
+        present: &'a Graph,
+        revision: u64,
+    ) -> Self {
         Self {
             kavach,
             options,
@@ -120,7 +125,8 @@ impl<'a> Plan<'a> {
     pub(super) fn refused(&mut self, place: Place, refusal: &Refusal) {
         let mut message = refusal.message.clone();
         if !refusal.candidates.is_empty() {
-            let candidates: Vec<String> = refusal.candidates.iter().map(ToString::to_string).collect();
+            let candidates: Vec<String> =
+                refusal.candidates.iter().map(ToString::to_string).collect();
             message = format!("{message}: {}", candidates.join(", "));
         }
         self.problem(place, message);
@@ -136,11 +142,16 @@ impl<'a> Plan<'a> {
         let event = self.kavach.event_of(kind, None, about, self.revision);
         let event = event.map_err(ChangeError::from)?;
         if !event.fits() {
-            let words = "what is declared is too long for one audit event; use fewer or wider permissions";
+            let words =
+                "what is declared is too long for one audit event; use fewer or wider permissions";
             let refusal = Refusal::new(kavach_core::Reason::LimitReached, words);
             return Err(ChangeError::Refused(refusal).into());
         }
-        let touched = change.writes.iter().map(Record::key).chain(change.relies_on);
+        let touched = change
+            .writes
+            .iter()
+            .map(Record::key)
+            .chain(change.relies_on);
         for key in touched {
             let stamp = self.present.stamp(&key);
             self.expected.entry(key).or_insert(stamp);

@@ -1,51 +1,99 @@
 //! What an earlier declaration named, and this one no longer does.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
 
 use kavach_audit::EventKind;
 use kavach_core::{AgentId, AgentStatus, Delegation, DelegationId, Leaf, TenantId};
-use kavach_store::{Expect, Key, Space, StoreError, StoreErrorKind, Version};
-use serde::{Deserialize, Serialize};
+use kavach_store::{Expect, Key, Space, StoreError, Version};
 
 use super::plan::Plan;
 use super::{ApplyError, Doing, Place, Step};
 use crate::change::About;
 use crate::committer::Work;
+use crate::limits::PAGE_RECORDS;
 use crate::node::Kavach;
 
-/// What was declared last, by tenant.
+/// What was declared last. Under a tenant alone lies a record that each declaration writes anew, so that
+/// two at once get in each other's way; under tenant, letter and id, one for each thing that is named.
 const DECLARED: Space = Space::quiet("declared");
+/// What such a record holds: that there is one is all it says.
+const MARK: &[u8] = br#"{"v":1}"#;
 
-/// The agents and delegations that a declaration named, with the version of the record that says so.
+/// The agents and delegations that a declaration named.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Declared {
     named: Named,
+    /// Of the tenant's own record; `None` before the first declaration.
     version: Option<Version>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Named {
-    v: u32,
     agents: BTreeSet<AgentId>,
     delegations: BTreeSet<DelegationId>,
 }
 
+/// Agents and delegations that declared delegations rest on, each with the number of one that does.
+#[derive(Debug, Default)]
+struct Needed {
+    agents: HashMap<AgentId, usize>,
+    delegations: HashMap<DelegationId, usize>,
+}
+
+impl Named {
+    /// Where each thing that is named has its record.
+    fn keys(&self, tenant: TenantId) -> BTreeSet<Key> {
+        let agents = self.agents.iter().map(|id| (b'a', id.as_u128()));
+        let delegations = self.delegations.iter().map(|id| (b'd', id.as_u128()));
+        let key = |(letter, id): (u8, u128)| {
+            let mut bytes = tenant.as_u128().to_be_bytes().to_vec();
+            bytes.push(letter);
+            bytes.extend(id.to_be_bytes());
+            Key::new(DECLARED, bytes)
+        };
+        agents.chain(delegations).map(key).collect()
+    }
+}
+
 impl Declared {
     pub(super) async fn read(kavach: &Kavach) -> Result<Self, StoreError> {
-        let keys = [record(kavach.tenant())];
-        let found = kavach.node.store.read(&keys).await?.records.into_iter().flatten().next();
-        let Some(found) = found else {
-            return Ok(Self::default());
-        };
-        let named = serde_json::from_slice(&found.bytes).map_err(|cause| {
-            let words = "the record of what was declared last is damaged; restore a backup";
-            StoreError::new(StoreErrorKind::Corrupt, words).because(cause)
-        })?;
-        Ok(Self {
-            named,
-            version: Some(found.version),
-        })
+        let prefix = kavach.tenant().as_u128().to_be_bytes();
+        let mut declared = Self::default();
+        let mut from = Bound::Included(prefix.to_vec());
+        loop {
+            let range = (from, Bound::Unbounded);
+            let page = kavach
+                .node
+                .store
+                .scan(DECLARED, range, PAGE_RECORDS)
+                .await?;
+            for (key, record) in &page.records {
+                let Some(rest) = key.strip_prefix(&prefix) else {
+                    return Ok(declared);
+                };
+                let id = |bytes: &[u8]| bytes.try_into().ok().map(u128::from_be_bytes);
+                match rest.split_first() {
+                    None => declared.version = Some(record.version),
+                    Some((b'a', bytes)) => {
+                        declared
+                            .named
+                            .agents
+                            .extend(id(bytes).map(AgentId::from_u128));
+                    }
+                    Some((_, bytes)) => {
+                        declared
+                            .named
+                            .delegations
+                            .extend(id(bytes).map(DelegationId::from_u128));
+                    }
+                }
+            }
+            match page.next {
+                Some(next) => from = Bound::Excluded(next),
+                None => return Ok(declared),
+            }
+        }
     }
 
     /// Has `work` write what is declared now, if that is anything else.
@@ -53,47 +101,48 @@ impl Declared {
         if *after == self.named {
             return;
         }
-        if let Ok(bytes) = serde_json_canonicalizer::to_vec(after) {
-            let expect = self.version.map_or(Expect::Absent, Expect::Version);
-            work.expectations.push((record(tenant), expect));
-            work.puts.push((record(tenant), bytes));
-        }
+        let guard = Key::new(DECLARED, tenant.as_u128().to_be_bytes());
+        let expect = self.version.map_or(Expect::Absent, Expect::Version);
+        work.expectations.push((guard.clone(), expect));
+        let (present, wanted) = (self.named.keys(tenant), after.keys(tenant));
+        let new = wanted.difference(&present).cloned().chain([guard]);
+        work.puts.extend(new.map(|key| (key, MARK.to_vec())));
+        work.deletes.extend(present.difference(&wanted).cloned());
     }
-}
-
-fn record(tenant: TenantId) -> Key {
-    Key::new(DECLARED, tenant.as_u128().to_be_bytes())
-}
-
-/// What must not be revoked, and for whose sake: the number of a declared delegation.
-#[derive(Default)]
-struct Needed {
-    agents: HashMap<AgentId, usize>,
-    delegations: HashMap<DelegationId, usize>,
 }
 
 impl Plan<'_> {
     /// Reports, or revokes, what is no longer named, and returns what is to be remembered as named.
     pub(super) fn unnamed(&mut self, before: &Declared) -> Result<Named, ApplyError> {
         let mut named = Named {
-            v: 1,
             agents: self.named_agents.iter().copied().collect(),
             delegations: self.named_delegations.iter().map(|(_, id)| *id).collect(),
         };
         // A delegation names its agents too; one that somebody else made does not become ours by that.
-        named.agents.extend(self.mentioned.iter().filter(|agent| before.named.agents.contains(agent)));
+        named.agents.extend(
+            self.mentioned
+                .iter()
+                .filter(|agent| before.named.agents.contains(agent)),
+        );
         let known = before.named.delegations.iter();
         let known = known.filter_map(|id| self.graph.delegation(self.tenant(), *id));
-        let gone = known.filter(|known| !named.delegations.contains(&known.id) && self.stands(known));
+        let gone =
+            known.filter(|known| !named.delegations.contains(&known.id) && self.stands(known));
         let gone: Vec<Delegation> = gone.cloned().collect();
         let needed = self.needed();
         for known in &gone {
             let id = &known.id;
             let name = |agent| {
                 let agent = self.graph.agent(self.tenant(), agent);
-                agent.map(|agent| agent.name.to_string()).unwrap_or_default()
+                agent
+                    .map(|agent| agent.name.to_string())
+                    .unwrap_or_default()
             };
-            let what = format!("delegation {} -> {} ({id})", name(known.from), name(known.to));
+            let what = format!(
+                "delegation {} -> {} ({id})",
+                name(known.from),
+                name(known.to)
+            );
             if let Some(number) = needed.delegations.get(id).filter(|_| self.options.prune) {
                 self.rests_on(*number, &what);
             } else if self.options.prune {
@@ -109,8 +158,12 @@ impl Plan<'_> {
         }
         for id in &before.named.agents {
             let known = self.graph.agent(self.tenant(), *id);
-            let known = known.filter(|known| known.status != AgentStatus::Revoked).cloned();
-            let Some(known) = known.filter(|_| !named.agents.contains(id)) else { continue };
+            let known = known
+                .filter(|known| known.status != AgentStatus::Revoked)
+                .cloned();
+            let Some(known) = known.filter(|_| !named.agents.contains(id)) else {
+                continue;
+            };
             if let Some(number) = needed.agents.get(id).filter(|_| self.options.prune) {
                 self.rests_on(*number, &format!("agent {}", known.name));
             } else if self.options.prune {
@@ -135,7 +188,9 @@ impl Plan<'_> {
             let line = self.graph.line(self.tenant(), leaf).filter(|_| holds);
             for hop in line.iter().flat_map(|line| &line.hops) {
                 needed.agents.insert(hop.agent, *number);
-                needed.delegations.extend(hop.delegation.map(|delegation| (delegation, *number)));
+                needed
+                    .delegations
+                    .extend(hop.delegation.map(|delegation| (delegation, *number)));
             }
         }
         needed
@@ -150,7 +205,11 @@ impl Plan<'_> {
 
     fn gone(&mut self, what: String) {
         self.steps.push(Step {
-            doing: if self.options.prune { Doing::Revoke } else { Doing::Unnamed },
+            doing: if self.options.prune {
+                Doing::Revoke
+            } else {
+                Doing::Unnamed
+            },
             what,
             details: Vec::new(),
             credential: None,

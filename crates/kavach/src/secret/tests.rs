@@ -28,10 +28,13 @@ fn a_secret_is_kv_and_fifty_two_characters_and_reads_back() {
 fn what_is_stored_of_a_secret_is_its_hash_and_its_beginning() {
     let secret: Secret = format!("kv_{}", "0".repeat(52)).parse().unwrap();
     let record = secret.record(Timestamp::from_s(7));
-    // printf 'kv_000…' | sha256sum
-    let hash = "c0dc83f1ec9c4aafcf6a5cb60ba0c64d9c2f1d35e0a1ca6b2cb3ec3ed5d5d94e";
-    assert_eq!(record.hash.to_string().len(), hash.len());
-    assert_eq!((record.prefix.as_str(), record.expires_at), ("kv_00000", None));
+    // Computed with `printf 'kv_%052d' 0 | sha256sum`.
+    let hash = "6626e5b54b320906402e5fd9fce292eeac04b75480f438ad8716eeccb63ae754";
+    assert_eq!(record.hash.to_string(), hash);
+    assert_eq!(
+        (record.prefix.as_str(), record.expires_at),
+        ("kv_00000", None)
+    );
     assert_eq!(record.created_at, Timestamp::from_s(7));
 }
 

@@ -16,7 +16,8 @@ use kavach_store_redb::RedbStore;
 
 use crate::dice::{Dice, scale};
 use crate::world::{
-    NOW, check_log, name, new_agent, new_delegation, new_spawn, records, sealed_events, subject, time,
+    NOW, check_log, name, new_agent, new_delegation, new_spawn, records, sealed_events, subject,
+    time,
 };
 
 /// Tells the process that it is the one that will be killed: the file of the store, and a seed.
@@ -25,13 +26,20 @@ const VICTIM: &str = "KAVACH_TEST_VICTIM";
 async fn open(file: &Path) -> (Kavach, Arc<dyn Store>) {
     let store = RedbStore::open(file).unwrap();
     let clock = Arc::new(ManualClock::new(time(NOW)));
-    let kavach = Kavach::builder(store.clone()).clock(clock).open().await.unwrap();
+    let kavach = Kavach::builder(store.clone())
+        .clock(clock)
+        .open()
+        .await
+        .unwrap();
     (kavach, Arc::new(store))
 }
 
 #[test]
 fn what_a_killed_process_acknowledged_is_there_and_the_rest_whole_or_absent() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     let runtime = runtime.unwrap();
     match std::env::var(VICTIM) {
         Ok(orders) => runtime.block_on(live_until_killed(&orders)),
@@ -79,14 +87,25 @@ async fn one_step(kavach: &Kavach, dice: &mut Dice, fresh: &str) {
         let owner = format!("user:{}", dice.pick(&["alice", "bob", fresh]));
         let new: NewAgent = new_agent(&owner, fresh, &["read:app:**"]);
         return told(kavach.create_agent(new).await, |made| {
-            acknowledge("created", format_args!("{} {owner} {}", made.id, made.audit_id));
+            acknowledge(
+                "created",
+                format_args!("{} {owner} {}", made.id, made.audit_id),
+            );
         });
     }
     let agent = dice.pick(&agents).id;
     match dice.below(8) {
-        0 | 1 => told(kavach.spawn(&agent, new_spawn(fresh, &["read:app:*"])).await, |made| {
-            acknowledge("spawned", format_args!("{} {} {}", made.id, made.delegation, made.audit_id));
-        }),
+        0 | 1 => told(
+            kavach
+                .spawn(&agent, new_spawn(fresh, &["read:app:*"]))
+                .await,
+            |made| {
+                acknowledge(
+                    "spawned",
+                    format_args!("{} {} {}", made.id, made.delegation, made.audit_id),
+                );
+            },
+        ),
         2 => {
             let to = dice.pick(&agents).id;
             let given = new_delegation(&["read:app:*"]).attenuate();
@@ -108,7 +127,10 @@ async fn one_step(kavach: &Kavach, dice: &mut Dice, fresh: &str) {
         }
         _ => {
             let answer = kavach.authorize(&agent, "read", "app:x").await.unwrap();
-            acknowledge("answered", format_args!("{} {}", answer.reason(), answer.audit_id.unwrap()));
+            acknowledge(
+                "answered",
+                format_args!("{} {}", answer.reason(), answer.audit_id.unwrap()),
+            );
         }
     }
 }
@@ -123,7 +145,10 @@ async fn kill_again_and_again() {
         kill_after(&file, life, &mut acknowledged);
         let (kavach, store) = open(&file).await;
         check_what_is_left(&kavach, &store, &acknowledged).await;
-        assert!(acknowledged.len() > before, "nothing was acknowledged in life {life}");
+        assert!(
+            acknowledged.len() > before,
+            "nothing was acknowledged in life {life}"
+        );
         kavach.close().await;
     }
     println!("{lives} lives, {} acknowledged", acknowledged.len());
@@ -164,19 +189,20 @@ fn kill_after(file: &Path, life: usize, acknowledged: &mut Vec<Vec<String>>) {
         }
     }
     assert!(!victim.wait().unwrap().success());
-    assert!(heard > enough, "the process ended by itself, after {heard} of {enough}");
+    assert!(
+        heard > enough,
+        "the process ended by itself, after {heard} of {enough}"
+    );
 }
 
 /// Looks at the store after a death.
-async fn check_what_is_left(
-    kavach: &Kavach,
-    store: &Arc<dyn Store>,
-    acknowledged: &[Vec<String>],
-) {
+async fn check_what_is_left(kavach: &Kavach, store: &Arc<dyn Store>, acknowledged: &[Vec<String>]) {
     let size = check_log(&**store, &[TenantId::DEFAULT]).await;
     let events = sealed_events(&**store, &[TenantId::DEFAULT]).await;
-    let events: BTreeMap<String, Event> =
-        events.into_iter().map(|sealed| (sealed.event.id.to_string(), sealed.event)).collect();
+    let events: BTreeMap<String, Event> = events
+        .into_iter()
+        .map(|sealed| (sealed.event.id.to_string(), sealed.event))
+        .collect();
     assert_eq!(events.len() as u64, size);
     for said in acknowledged {
         check_acknowledged(kavach, &events, said);
@@ -196,12 +222,20 @@ fn check_acknowledged(kavach: &Kavach, events: &BTreeMap<String, Event>, said: &
         "spawned" => {
             let agent = agent(&said[1]).unwrap();
             let delegation = kavach.delegation(&said[2].parse().unwrap()).unwrap();
-            assert_eq!((delegation.to, agent.kind), (agent.id, AgentKind::Delegated));
+            assert_eq!(
+                (delegation.to, agent.kind),
+                (agent.id, AgentKind::Delegated)
+            );
         }
         "delegated" => assert!(kavach.delegation(&said[1].parse().unwrap()).is_some()),
         "suspended" => assert_ne!(agent(&said[1]).unwrap().status, AgentStatus::Active),
         "revoked" => assert_eq!(agent(&said[1]).unwrap().status, AgentStatus::Revoked),
-        "cut" => assert!(kavach.delegation(&said[1].parse().unwrap()).unwrap().revoked),
+        "cut" => assert!(
+            kavach
+                .delegation(&said[1].parse().unwrap())
+                .unwrap()
+                .revoked
+        ),
         "answered" => assert_eq!(event.reason.to_string(), said[1]),
         other => panic!("{other}"),
     }
@@ -209,8 +243,10 @@ fn check_acknowledged(kavach: &Kavach, events: &BTreeMap<String, Event>, said: &
 
 /// Each record has the others that were written with it, and its event.
 fn check_whole(kavach: &Kavach, records: &[Record], events: &BTreeMap<String, Event>) {
-    let made: Vec<&Event> =
-        events.values().filter(|event| event.outcome == Outcome::Done).collect();
+    let made: Vec<&Event> = events
+        .values()
+        .filter(|event| event.outcome == Outcome::Done)
+        .collect();
     let of_kind = |kind: EventKind| made.iter().filter(move |event| event.kind == kind);
     let created: BTreeSet<Option<AgentId>> = of_kind(EventKind::AgentCreated)
         .chain(of_kind(EventKind::Delegated).filter(|event| event.detail.contains_key("spawned")))
@@ -219,7 +255,9 @@ fn check_whole(kavach: &Kavach, records: &[Record], events: &BTreeMap<String, Ev
     let given: BTreeSet<_> = of_kind(EventKind::Delegated)
         .map(|event| event.line.last().unwrap().delegation.unwrap())
         .collect();
-    let revoked: BTreeSet<_> = of_kind(EventKind::AgentRevoked).map(|event| event.agent).collect();
+    let revoked: BTreeSet<_> = of_kind(EventKind::AgentRevoked)
+        .map(|event| event.agent)
+        .collect();
     let mut counts = [0; 3];
     for record in records {
         match record {
@@ -229,8 +267,14 @@ fn check_whole(kavach: &Kavach, records: &[Record], events: &BTreeMap<String, Ev
                 counts[2] += 1;
             }
             Record::Agent(agent) => {
-                assert!(created.contains(&Some(agent.id)), "an agent without its event");
-                assert!(kavach.subject(&agent.owner).is_some(), "an agent without its owner");
+                assert!(
+                    created.contains(&Some(agent.id)),
+                    "an agent without its event"
+                );
+                assert!(
+                    kavach.subject(&agent.owner).is_some(),
+                    "an agent without its owner"
+                );
                 let found = kavach.find_agent(agent.name.as_str()).unwrap();
                 assert_eq!(found.id, agent.id, "an agent without its name");
                 let dead = agent.status == AgentStatus::Revoked;
@@ -239,18 +283,31 @@ fn check_whole(kavach: &Kavach, records: &[Record], events: &BTreeMap<String, Ev
                     matches!(record, Record::Delegation(delegation) if delegation.to == agent.id)
                 });
                 let spawned = agent.kind == AgentKind::Delegated;
-                assert!(!spawned || delegations.next().is_some(), "spawned without its delegation");
+                assert!(
+                    !spawned || delegations.next().is_some(),
+                    "spawned without its delegation"
+                );
                 counts[0] += 1;
             }
             Record::Name(named) => {
                 let agent = kavach.agent(&named.agent).unwrap();
-                assert_eq!((&agent.name, &name(agent.name.as_str())), (&named.name, &named.name));
+                assert_eq!(
+                    (&agent.name, &name(agent.name.as_str())),
+                    (&named.name, &named.name)
+                );
             }
             Record::Delegation(delegation) => {
-                assert!(given.contains(&delegation.id), "a delegation without its event");
+                assert!(
+                    given.contains(&delegation.id),
+                    "a delegation without its event"
+                );
                 counts[1] += 1;
             }
         }
     }
-    assert_eq!(counts[..2], [created.len(), given.len()], "events without what they tell of");
+    assert_eq!(
+        counts[..2],
+        [created.len(), given.len()],
+        "events without what they tell of"
+    );
 }

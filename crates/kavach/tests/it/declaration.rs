@@ -14,7 +14,10 @@ fn agent(called: &str, permissions: &[&str]) -> DeclaredAgent {
         name: name(called),
         owner: subject("user:alice"),
         kind: None,
-        permissions: permissions.iter().map(|text| text.parse().unwrap()).collect(),
+        permissions: permissions
+            .iter()
+            .map(|text| text.parse().unwrap())
+            .collect(),
         end: DeclaredEnd::Never,
         metadata: Default::default(),
     }
@@ -25,7 +28,10 @@ fn given(from: &str, to: &str, permissions: &[&str]) -> DeclaredDelegation {
         from: name(from),
         to: name(to),
         via: None,
-        permissions: permissions.iter().map(|text| text.parse().unwrap()).collect(),
+        permissions: permissions
+            .iter()
+            .map(|text| text.parse().unwrap())
+            .collect(),
         end: DeclaredEnd::Never,
         max_depth: None,
         mode: Mode::Strict,
@@ -67,7 +73,9 @@ fn told(applied: &Applied) -> Vec<String> {
         let what = step.what.split(" (").next().unwrap();
         format!("{doing} {what}: {}", step.details.join("; "))
     });
-    steps.map(|step| step.trim_end_matches(": ").to_owned()).collect()
+    steps
+        .map(|step| step.trim_end_matches(": ").to_owned())
+        .collect()
 }
 
 /// Applies after a dry run that must say the same and do nothing.
@@ -78,7 +86,11 @@ async fn apply(world: &World, file: &Declaration, options: &ApplyOptions) -> Vec
         ..options.clone()
     };
     let predicted = world.kavach.apply(file, &dry).await.unwrap();
-    assert_eq!((world.kavach.revision(), world.check_log().await), before, "a dry run wrote");
+    assert_eq!(
+        (world.kavach.revision(), world.check_log().await),
+        before,
+        "a dry run wrote"
+    );
     assert!(predicted.steps.iter().all(|step| step.credential.is_none()));
     let done = world.kavach.apply(file, options).await.unwrap();
     assert_eq!(told(&done), told(&predicted));
@@ -95,7 +107,10 @@ async fn nothing(world: &World, file: &Declaration, options: &ApplyOptions) {
     let again = world.kavach.apply(file, options).await.unwrap();
     assert!(!again.is_change(), "{:?}", told(&again));
     assert_eq!(again.revision, before.0);
-    assert_eq!((world.kavach.revision(), world.faults.seen(Call::Commit)), before);
+    assert_eq!(
+        (world.kavach.revision(), world.faults.seen(Call::Commit)),
+        before
+    );
     assert_eq!(world.check_log().await, events);
 }
 
@@ -115,7 +130,11 @@ async fn refused(
     let wanted: Vec<Place> = want.iter().map(|(place, _)| *place).collect();
     assert_eq!(places, wanted, "{problems:#?}");
     for (problem, (_, words)) in problems.iter().zip(want) {
-        assert!(problem.message.contains(words), "{}\nlacks: {words}", problem.message);
+        assert!(
+            problem.message.contains(words),
+            "{}\nlacks: {words}",
+            problem.message
+        );
     }
     assert_eq!((world.kavach.revision(), world.check_log().await), before);
 }
@@ -151,7 +170,10 @@ async fn a_file_is_applied_once() {
     }
     let reader = world.kavach.find_agent("reader").unwrap();
     assert_eq!(reader.kind, AgentKind::Delegated);
-    assert_eq!(world.kavach.subject(&reader.owner), Some(subject("user:alice")));
+    assert_eq!(
+        world.kavach.subject(&reader.owner),
+        Some(subject("user:alice"))
+    );
     let world = world.reopen().await;
     nothing(&world, &usual(), &plain()).await;
 }
@@ -168,15 +190,25 @@ async fn an_empty_file_does_nothing() {
 async fn each_new_agent_shows_its_credential_once() {
     let world = World::on_memory().await;
     let applied = world.kavach.apply(&usual(), &plain()).await.unwrap();
-    let shown: Vec<_> = applied.steps.iter().filter_map(|step| step.credential.clone()).collect();
+    let shown: Vec<_> = applied
+        .steps
+        .iter()
+        .filter_map(|step| step.credential.clone())
+        .collect();
     assert_eq!(shown.len(), 3);
     for (called, credential) in &shown {
         let answer = world.authorize(credential, "read mcp:github:issues").await;
-        assert_eq!(answer.agent, Some(world.kavach.find_agent(called.as_str()).unwrap().id));
+        assert_eq!(
+            answer.agent,
+            Some(world.kavach.find_agent(called.as_str()).unwrap().id)
+        );
     }
     let again = world.kavach.apply(&usual(), &plain()).await.unwrap();
     assert!(again.steps.iter().all(|step| step.credential.is_none()));
-    assert!(!format!("{applied:?}").contains(shown[0].1.expose()), "a secret is printed");
+    assert!(
+        !format!("{applied:?}").contains(shown[0].1.expose()),
+        "a secret is printed"
+    );
 }
 
 #[tokio::test]
@@ -186,10 +218,14 @@ async fn what_changes_in_the_file_changes_in_the_store() {
     let mut changed = usual();
     changed.agents[0].permissions = vec!["read:mcp:github:*".parse().unwrap()];
     changed.agents[0].kind = Some(AgentKind::Service);
-    changed.agents[0].metadata.insert("team".into(), "search".into());
+    changed.agents[0]
+        .metadata
+        .insert("team".into(), "search".into());
     changed.agents[0].end = DeclaredEnd::At(time("2027-01-01T00:00:00Z"));
-    changed.delegations[0].permissions =
-        vec!["read:mcp:github:issues".parse().unwrap(), "read:mcp:github:wiki".parse().unwrap()];
+    changed.delegations[0].permissions = vec![
+        "read:mcp:github:issues".parse().unwrap(),
+        "read:mcp:github:wiki".parse().unwrap(),
+    ];
     changed.delegations[1].max_depth = Some(0);
     let steps = apply(&world, &changed, &plain()).await;
     let end = "?expires=2027-01-01T00:00:00Z";
@@ -212,18 +248,33 @@ async fn what_changes_in_the_file_changes_in_the_store() {
     nothing(&world, &changed, &plain()).await;
     // And back again.
     let back = apply(&world, &usual(), &plain()).await;
-    assert_eq!(back.iter().filter(|step| step.starts_with("update")).count(), 3, "{back:?}");
+    assert_eq!(
+        back.iter()
+            .filter(|step| step.starts_with("update"))
+            .count(),
+        3,
+        "{back:?}"
+    );
     nothing(&world, &usual(), &plain()).await;
     let reader = world.kavach.find_agent("reader").unwrap();
-    assert_eq!(permissions(&world.kavach, &reader.id), ["delegated: read:mcp:github:issues"]);
+    assert_eq!(
+        permissions(&world.kavach, &reader.id),
+        ["delegated: read:mcp:github:issues"]
+    );
 }
 
 #[tokio::test]
 async fn expires_in_counts_from_the_creation_and_is_no_change_later() {
     let world = World::on_memory().await;
     let mut brief = file(
-        [agent("top", &["read:app:**"]), agent("brief", &["read:app:**"])],
-        [given("top", "low", &["read:app:x"]), given("brief", "under", &["read:app:x"])],
+        [
+            agent("top", &["read:app:**"]),
+            agent("brief", &["read:app:**"]),
+        ],
+        [
+            given("top", "low", &["read:app:x"]),
+            given("brief", "under", &["read:app:x"]),
+        ],
     );
     brief.agents[1].end = DeclaredEnd::In(100);
     brief.delegations[0].end = DeclaredEnd::In(50);
@@ -235,11 +286,20 @@ async fn expires_in_counts_from_the_creation_and_is_no_change_later() {
     // Declared with another end, what ran out is made anew; an agent is not.
     brief.delegations[0].end = DeclaredEnd::In(60_000);
     let steps = apply(&world, &brief, &plain()).await;
-    assert!(steps[2].starts_with("create delegation top -> low"), "{steps:?}");
+    assert!(
+        steps[2].starts_with("create delegation top -> low"),
+        "{steps:?}"
+    );
     nothing(&world, &brief, &plain()).await;
     brief.agents[1].end = DeclaredEnd::In(200_000);
     let words = "past its time";
-    refused(&world, &brief, &plain(), &[(Place::Agent(1, "permissions"), words)]).await;
+    refused(
+        &world,
+        &brief,
+        &plain(),
+        &[(Place::Agent(1, "permissions"), words)],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -260,7 +320,13 @@ async fn a_permission_that_ran_out_as_declared_is_no_change() {
 #[tokio::test]
 async fn the_order_of_delegations_does_not_count() {
     // `b` and `c` are declared, and hold nothing but what they are given.
-    let agents = || [agent("a", &["read:app:**"]), agent("b", &[]), agent("c", &[])];
+    let agents = || {
+        [
+            agent("a", &["read:app:**"]),
+            agent("b", &[]),
+            agent("c", &[]),
+        ]
+    };
     let delegations = [
         given("a", "b", &["read:app:*"]),
         given("b", "c", &["read:app:x"]),
@@ -276,7 +342,10 @@ async fn the_order_of_delegations_does_not_count() {
             format!("create delegation {from} -> {to}")
         });
         for (step, want) in steps[3..].iter().zip(wanted) {
-            assert!(step.starts_with(&want), "steps stand in the order of the file: {steps:?}");
+            assert!(
+                step.starts_with(&want),
+                "steps stand in the order of the file: {steps:?}"
+            );
         }
         nothing(&world, &file, &plain()).await;
         assert_eq!(world.decide(&name("e"), "read app:x").await, "allow");
@@ -296,21 +365,33 @@ async fn agents_may_pass_on_to_each_other_in_a_ring() {
         if turned {
             ring.reverse();
         }
-        let agents =
-            [agent("a", &["read:app:x"]), agent("b", &["read:app:y"]), agent("c", &[])];
+        let agents = [
+            agent("a", &["read:app:x"]),
+            agent("b", &["read:app:y"]),
+            agent("c", &[]),
+        ];
         let ring = file(agents, ring);
         apply(&world, &ring, &plain()).await;
         nothing(&world, &ring, &plain()).await;
         assert_eq!(world.decide(&name("a"), "read app:y").await, "allow");
     }
     let world = World::on_memory().await;
-    let ring = file([], [given("x", "y", &["read:app:x"]), given("y", "x", &["read:app:x"])]);
+    let ring = file(
+        [],
+        [
+            given("x", "y", &["read:app:x"]),
+            given("y", "x", &["read:app:x"]),
+        ],
+    );
     let words = "there is no agent";
     refused(
         &world,
         &ring,
         &plain(),
-        &[(Place::Delegation(0, "from"), words), (Place::Delegation(1, "from"), words)],
+        &[
+            (Place::Delegation(0, "from"), words),
+            (Place::Delegation(1, "from"), words),
+        ],
     )
     .await;
 }
@@ -335,7 +416,14 @@ async fn what_is_no_longer_named_is_reported_and_pruned_only_if_asked() {
     nothing(&world, &less, &plain()).await;
     let mut steps = apply(&world, &less, &pruning()).await;
     steps.sort();
-    assert_eq!(steps.iter().filter(|step| step.starts_with("revoke")).count(), 4, "{steps:?}");
+    assert_eq!(
+        steps
+            .iter()
+            .filter(|step| step.starts_with("revoke"))
+            .count(),
+        4,
+        "{steps:?}"
+    );
     for called in ["searcher", "reader"] {
         let status = world.kavach.find_agent(called).unwrap().status;
         assert_eq!(status, AgentStatus::Revoked);
@@ -354,7 +442,12 @@ async fn what_is_no_longer_named_is_reported_and_pruned_only_if_asked() {
     };
     apply(&world, &usual(), &again).await;
     nothing(&world, &usual(), &plain()).await;
-    assert_eq!(world.decide(&name("reader"), "read mcp:github:issues").await, "allow");
+    assert_eq!(
+        world
+            .decide(&name("reader"), "read mcp:github:issues")
+            .await,
+        "allow"
+    );
 }
 
 #[tokio::test]
@@ -369,7 +462,12 @@ async fn what_the_file_never_made_is_not_pruned_with_it() {
     assert_eq!(world.decide(stranger.id, "read app:x").await, "allow");
     assert_eq!(world.decide(giver.id, "read app:x").await, "allow");
     // What the file declares as its own is the file's, whoever made it.
-    apply(&world, &file([agent("stranger", &["read:app:x"])], []), &plain()).await;
+    apply(
+        &world,
+        &file([agent("stranger", &["read:app:x"])], []),
+        &plain(),
+    )
+    .await;
     let steps = apply(&world, &file([], []), &pruning()).await;
     assert_eq!(steps, ["revoke agent stranger"]);
 }
@@ -383,7 +481,13 @@ async fn pruning_does_not_take_away_what_the_file_rests_on() {
         [given("searcher", "reader", &["read:mcp:github:issues"])],
     );
     let words = "it rests on delegation orchestrator -> searcher";
-    refused(&world, &rests, &pruning(), &[(Place::Delegation(0, "via"), words)]).await;
+    refused(
+        &world,
+        &rests,
+        &pruning(),
+        &[(Place::Delegation(0, "via"), words)],
+    )
+    .await;
     let rests = file([], usual().delegations);
     nothing_but(&world, &rests, &["unnamed"]).await;
 }
@@ -427,22 +531,41 @@ async fn a_revoked_agent_of_the_file_is_created_again_only_by_name() {
         ..plain()
     };
     let steps = apply(&world, &usual(), &again).await;
-    assert!(steps[0].starts_with("create agent orchestrator"), "{steps:?}");
-    assert!(steps[1].starts_with("create delegation orchestrator -> searcher"), "{steps:?}");
-    assert!(steps[2].starts_with("create delegation searcher -> reader"), "{steps:?}");
+    assert!(
+        steps[0].starts_with("create agent orchestrator"),
+        "{steps:?}"
+    );
+    assert!(
+        steps[1].starts_with("create delegation orchestrator -> searcher"),
+        "{steps:?}"
+    );
+    assert!(
+        steps[2].starts_with("create delegation searcher -> reader"),
+        "{steps:?}"
+    );
     assert_eq!(steps.len(), 3, "dead lines are not worth a word: {steps:?}");
     nothing(&world, &usual(), &plain()).await;
     nothing(&world, &usual(), &again).await;
-    assert_eq!(world.decide(&name("reader"), "read mcp:github:issues").await, "allow");
+    assert_eq!(
+        world
+            .decide(&name("reader"), "read mcp:github:issues")
+            .await,
+        "allow"
+    );
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn a_file_that_is_wrong_in_any_way_is_refused_whole() {
     let world = World::on_memory().await;
     world.agent("taken", &["read:app:x"]).await;
     let bobs = kavach::NewAgent::new(subject("user:gone"), "his");
     world.kavach.create_agent(bobs).await.unwrap();
-    world.kavach.revoke_owner(&subject("user:gone")).await.unwrap();
+    world
+        .kavach
+        .revoke_owner(&subject("user:gone"))
+        .await
+        .unwrap();
     let other_owner = |called| DeclaredAgent {
         owner: subject("user:bob"),
         ..agent(called, &[])
@@ -455,7 +578,9 @@ async fn a_file_that_is_wrong_in_any_way_is_refused_whole() {
         end: DeclaredEnd::At(time("2026-11-21T10:00:00Z")),
         ..agent("past", &[])
     };
-    let many: Vec<String> = (0..300).map(|number| format!("read:app:x{number}")).collect();
+    let many: Vec<String> = (0..300)
+        .map(|number| format!("read:app:x{number}"))
+        .collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let everything = file(
         [
@@ -471,7 +596,10 @@ async fn a_file_that_is_wrong_in_any_way_is_refused_whole() {
             given("good", "wide", &["write:app:x"]),
             given("nobody", "x", &["read:app:x"]),
             given("good", "ok", &["read:app:x"]),
-            by(DeclaredVia::From(name("ok")), given("good", "y", &["read:app:x"])),
+            by(
+                DeclaredVia::From(name("ok")),
+                given("good", "y", &["read:app:x"]),
+            ),
             by(
                 DeclaredVia::Delegation(DelegationId::from_parts(1, 1)),
                 given("good", "z", &["read:app:x"]),
@@ -481,16 +609,31 @@ async fn a_file_that_is_wrong_in_any_way_is_refused_whole() {
         ],
     );
     let places = [
-        (Place::Agent(1, "owner"), "the owner of `taken` never changes"),
+        (
+            Place::Agent(1, "owner"),
+            "the owner of `taken` never changes",
+        ),
         (Place::Agent(2, "name"), "declared twice"),
         (Place::Agent(3, "owner"), "off-boarded"),
         (Place::Agent(4, "permissions"), "lies in the past"),
-        (Place::Agent(5, "permissions"), "300 permissions are too many"),
-        (Place::Delegation(1, "permissions"), "wider than what its giver holds"),
+        (
+            Place::Agent(5, "permissions"),
+            "300 permissions are too many",
+        ),
+        (
+            Place::Delegation(1, "permissions"),
+            "wider than what its giver holds",
+        ),
         (Place::Delegation(2, "from"), "there is no agent `nobody`"),
         (Place::Delegation(3, "to"), "declared twice"),
-        (Place::Delegation(4, "via"), "`good` has 0 delegations from `ok`"),
-        (Place::Delegation(5, "permissions"), "is not a line of the giver's"),
+        (
+            Place::Delegation(4, "via"),
+            "`good` has 0 delegations from `ok`",
+        ),
+        (
+            Place::Delegation(5, "permissions"),
+            "is not a line of the giver's",
+        ),
         (Place::Delegation(6, "from"), "there is no agent `wide`"),
         (Place::Delegation(7, "permissions"), "nothing is left"),
     ];
@@ -525,7 +668,10 @@ async fn via_says_which_line() {
     let known = world.kavach.find_agent("mid").unwrap().id;
     let from_two = world.kavach.delegations().into_iter();
     let two = world.kavach.find_agent("two").unwrap().id;
-    let from_two = from_two.into_iter().find(|line| line.to == known && line.from == two).unwrap();
+    let from_two = from_two
+        .into_iter()
+        .find(|line| line.to == known && line.from == two)
+        .unwrap();
     let mut told = lines();
     for (via, to) in [
         (DeclaredVia::Root, "by_root"),
@@ -544,21 +690,35 @@ async fn via_says_which_line() {
         ("by_one", vec!["user:alice", "one", "mid", "by_one"]),
         ("by_two", vec!["user:alice", "two", "mid", "by_two"]),
     ] {
-        assert_eq!(world.authorize(&name(called), "read app:x").await.line, line);
+        assert_eq!(
+            world.authorize(&name(called), "read app:x").await.line,
+            line
+        );
     }
     let all = world.kavach.find_agent("all").unwrap().id;
     assert_eq!(permissions(&world.kavach, &all).len(), 3);
+    refuse_vague(&world, &told, from_two.id).await;
+}
+
+/// Refuses what could be any of several, and what says the same one in two ways.
+async fn refuse_vague(world: &World, told: &Declaration, from_two: DelegationId) {
     // Now that there are several, one must be named.
     let mut vague = told.clone();
     vague.delegations.retain(|line| line.to != name("all"));
     vague.delegations.push(given("mid", "all", &["read:app:x"]));
     let place = Place::Delegation(vague.delegations.len() - 1, "via");
-    refused(&world, &vague, &plain(), &[(place, "several delegations are meant")]).await;
+    refused(
+        world,
+        &vague,
+        &plain(),
+        &[(place, "several delegations are meant")],
+    )
+    .await;
 
     // Two ways to say the same one are one too many.
     let mut twice = told.clone();
     twice.delegations.push(by(
-        DeclaredVia::Delegation(from_two.id),
+        DeclaredVia::Delegation(from_two),
         given("mid", "by_one", &["read:app:x"]),
     ));
     twice.delegations.push(by(
@@ -566,7 +726,7 @@ async fn via_says_which_line() {
         given("mid", "by_one", &["read:app:x"]),
     ));
     let place = Place::Delegation(twice.delegations.len() - 1, "to");
-    refused(&world, &twice, &plain(), &[(place, "the same one")]).await;
+    refused(world, &twice, &plain(), &[(place, "the same one")]).await;
 }
 
 #[tokio::test]
@@ -574,7 +734,10 @@ async fn attenuating_gives_what_there_is_and_is_stable() {
     let world = World::on_memory().await;
     let mut file = file(
         [agent("top", &["read:app:*?depth=2", "write:app:x"])],
-        [given("top", "low", &["*:app:**"]), given("low", "deep", &["*:**"])],
+        [
+            given("top", "low", &["*:app:**"]),
+            given("low", "deep", &["*:**"]),
+        ],
     );
     for delegation in &mut file.delegations {
         delegation.mode = Mode::Attenuate;
@@ -589,7 +752,9 @@ async fn attenuating_gives_what_there_is_and_is_stable() {
     let end = "expires=2026-11-21T10:16:40Z";
     assert_eq!(
         permissions(&world.kavach, &low),
-        [format!("delegated: read:app:*?depth=1&{end} write:app:x?depth=7&{end}")]
+        [format!(
+            "delegated: read:app:*?depth=1&{end} write:app:x?depth=7&{end}"
+        )]
     );
 }
 
@@ -603,8 +768,14 @@ async fn a_suspended_agent_stays_so() {
     nothing(&world, &usual(), &plain()).await;
     let applied = world.kavach.apply(&usual(), &plain()).await.unwrap();
     assert!(applied.steps.iter().all(|step| step.doing == Doing::Keep));
-    assert_eq!(applied.steps[2].details, ["is suspended further up, and was not compared"]);
-    assert_eq!(world.kavach.agent(&top).unwrap().status, AgentStatus::Suspended);
+    assert_eq!(
+        applied.steps[2].details,
+        ["is suspended further up, and was not compared"]
+    );
+    assert_eq!(
+        world.kavach.agent(&top).unwrap().status,
+        AgentStatus::Suspended
+    );
 }
 
 #[tokio::test]
@@ -614,25 +785,55 @@ async fn an_event_tells_of_each_thing_that_was_changed() {
     let events = world.events().await;
     let kinds: Vec<String> = events.iter().map(|event| event.kind.to_string()).collect();
     assert_eq!(kinds, ["agent.created", "delegated", "delegated"]);
-    assert!(events.iter().all(|event| event.reason == Reason::Done && !event.line.is_empty()));
+    assert!(
+        events
+            .iter()
+            .all(|event| event.reason == Reason::Done && !event.line.is_empty())
+    );
     apply(&world, &file([], []), &pruning()).await;
-    let kinds: Vec<String> =
-        world.events().await.iter().skip(3).map(|event| event.kind.to_string()).collect();
+    let kinds: Vec<String> = world
+        .events()
+        .await
+        .iter()
+        .skip(3)
+        .map(|event| event.kind.to_string())
+        .collect();
     assert_eq!(kinds.len(), 5);
-    assert_eq!(kinds.iter().filter(|kind| *kind == "agent.revoked").count(), 3);
+    assert_eq!(
+        kinds.iter().filter(|kind| *kind == "agent.revoked").count(),
+        3
+    );
 }
 
 #[tokio::test]
 async fn two_files_at_once_do_not_mix() {
     let world = World::on_memory().await;
-    let one = file([agent("shared", &["read:app:x"]), agent("one", &["read:app:x"])], []);
-    let two = file([agent("shared", &["read:app:y"]), agent("two", &["read:app:y"])], []);
+    let one = file(
+        [
+            agent("shared", &["read:app:x"]),
+            agent("one", &["read:app:x"]),
+        ],
+        [],
+    );
+    let two = file(
+        [
+            agent("shared", &["read:app:y"]),
+            agent("two", &["read:app:y"]),
+        ],
+        [],
+    );
     let options = plain();
-    let (first, second) =
-        tokio::join!(world.kavach.apply(&one, &options), world.kavach.apply(&two, &options));
+    let (first, second) = tokio::join!(
+        world.kavach.apply(&one, &options),
+        world.kavach.apply(&two, &options)
+    );
     first.unwrap();
     let second = second.unwrap();
-    assert!(told(&second)[0].starts_with("update agent shared"), "{:?}", told(&second));
+    assert!(
+        told(&second)[0].starts_with("update agent shared"),
+        "{:?}",
+        told(&second)
+    );
     assert!(told(&second).contains(&"unnamed agent one".to_owned()));
     world.check_graph().await;
     assert_eq!(world.check_log().await, 4);
@@ -644,7 +845,13 @@ async fn another_tenants_names_and_lines_are_nobodys() {
     apply(&world, &usual(), &plain()).await;
     let theirs = world.kavach.delegations()[0].id;
     let other = world.kavach.in_tenant(kavach::TenantId::from_parts(1, 1));
-    other.apply(&file([agent("orchestrator", &["read:app:x"])], []), &plain()).await.unwrap();
+    other
+        .apply(
+            &file([agent("orchestrator", &["read:app:x"])], []),
+            &plain(),
+        )
+        .await
+        .unwrap();
     let lines = [by(
         DeclaredVia::Delegation(theirs),
         given("orchestrator", "x", &["read:app:x"]),
@@ -655,5 +862,10 @@ async fn another_tenants_names_and_lines_are_nobodys() {
     };
     assert!(problems[0].message.contains("is not a line of the giver's"));
     other.apply(&file([], []), &pruning()).await.unwrap();
-    assert_eq!(world.decide(&name("reader"), "read mcp:github:issues").await, "allow");
+    assert_eq!(
+        world
+            .decide(&name("reader"), "read mcp:github:issues")
+            .await,
+        "allow"
+    );
 }

@@ -26,7 +26,10 @@ impl Legend {
         let starts = ["agt_", "dlg_", "sub_", "evt_", "log_", "ten_"];
         while let Some(at) = starts.iter().filter_map(|prefix| rest.find(prefix)).min() {
             let (before, found) = rest.split_at(at);
-            let digits = found[4..].bytes().take_while(u8::is_ascii_alphanumeric).count();
+            let digits = found[4..]
+                .bytes()
+                .take_while(u8::is_ascii_alphanumeric)
+                .count();
             let (id, after) = found.split_at(4 + digits);
             told.push_str(before);
             match digits {
@@ -45,8 +48,16 @@ impl Legend {
 
     fn label(&mut self, id: &str) -> String {
         let prefix = &id[..4];
-        let next = self.0.keys().filter(|known| known.starts_with(prefix)).count() + 1;
-        let label = self.0.entry(id.to_owned()).or_insert_with(|| format!("{prefix}{next}"));
+        let next = self
+            .0
+            .keys()
+            .filter(|known| known.starts_with(prefix))
+            .count()
+            + 1;
+        let label = self
+            .0
+            .entry(id.to_owned())
+            .or_insert_with(|| format!("{prefix}{next}"));
         label.clone()
     }
 }
@@ -57,26 +68,33 @@ fn row(world: &World, event: &Event) -> String {
         let agent = world.kavach.agent(id);
         agent.map_or_else(|| "nobody".to_owned(), |agent| agent.name.to_string())
     };
-    let line: Vec<String> = event.line.iter().map(|hop| name(&hop.agent)).collect();
     let owner = event.owner.map(|owner| match world.kavach.subject(&owner) {
         Some(subject) => subject.to_string(),
         None => "erased".to_owned(),
     });
+    let mut line = vec![owner.unwrap_or_else(|| "-".to_owned())];
+    line.extend(event.line.iter().map(|hop| name(&hop.agent)));
     format!(
-        "{:>2} r{:<2} {} {}: {} | {} | {} > {}{}",
+        "{:>2} r{:<2} {} {}: {} | {} | {}{}",
         event.index,
         event.revision,
         event.kind,
         event.outcome,
         event.reason,
         event.agent.as_ref().map_or_else(|| "-".to_owned(), name),
-        owner.unwrap_or_else(|| "-".to_owned()),
         line.join(" > "),
-        event.grant.map(|grant| format!(" | grant {grant}")).unwrap_or_default(),
+        event
+            .grant
+            .map(|grant| format!(" | grant {grant}"))
+            .unwrap_or_default(),
     )
 }
 
 /// Every kind of change and decision, made and refused.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one line for each thing that can happen"
+)]
 async fn tell(world: &World) -> Vec<(String, Option<EventId>)> {
     let kavach = &world.kavach;
     let mut told: Vec<(String, Option<EventId>)> = Vec::new();
@@ -154,7 +172,11 @@ async fn tell(world: &World) -> Vec<(String, Option<EventId>)> {
 async fn a_story_is_told_in_full(world: World) {
     let told = tell(&world).await;
     let events = world.events().await;
-    assert_eq!(events.len(), told.len(), "one event for each change and each decision");
+    assert_eq!(
+        events.len(),
+        told.len(),
+        "one event for each change and each decision"
+    );
     let mut rows = Vec::new();
     for (event, (answer, id)) in events.iter().zip(&told) {
         if let Some(id) = id {
@@ -185,7 +207,9 @@ async fn a_story_is_told_in_full(world: World) {
 #[tokio::test]
 async fn an_answer_prints_as_a_sentence() {
     let world = World::on_memory().await;
-    let top = world.agent("top", &["read:app:**", "write:app:notes"]).await;
+    let top = world
+        .agent("top", &["read:app:**", "write:app:notes"])
+        .await;
     world.clock.advance_s(3 * 3600);
     let low = world.spawn(&top.id, "low", &["read:app:*"]).await;
     let mut legend = Legend::default();
@@ -208,7 +232,11 @@ async fn an_event_of_a_change_says_what_was_asked_and_what_was_given() {
     let world = World::on_memory().await;
     let top = world.agent("top", &["read:app:*"]).await;
     let wide = new_delegation(&["read:app:**"]).attenuate();
-    let low = world.kavach.spawn(&top.id, new_spawn("low", &[]).delegation(wide)).await.unwrap();
+    let low = world
+        .kavach
+        .spawn(&top.id, new_spawn("low", &[]).delegation(wide))
+        .await
+        .unwrap();
     let event = world.events().await.pop().unwrap();
     let list = |text: &str| Some(Detail::List(vec![text.to_owned()]));
     assert_eq!(event.kind, EventKind::Delegated);
@@ -219,8 +247,15 @@ async fn an_event_of_a_change_says_what_was_asked_and_what_was_given() {
     assert_eq!(event.detail.get("from").cloned(), text(&top.id));
     assert_eq!(event.detail.get("to").cloned(), text(&low.id));
     assert_eq!(event.detail.get("spawned").cloned(), text(&low.id));
-    assert_eq!(event.detail.get("delegation").cloned(), text(&low.delegation));
-    let hops: Vec<_> = event.line.iter().map(|hop| (hop.agent, hop.delegation)).collect();
+    assert_eq!(
+        event.detail.get("delegation").cloned(),
+        text(&low.delegation)
+    );
+    let hops: Vec<_> = event
+        .line
+        .iter()
+        .map(|hop| (hop.agent, hop.delegation))
+        .collect();
     assert_eq!(hops, [(top.id, None), (low.id, Some(low.delegation))]);
 }
 
@@ -232,9 +267,15 @@ async fn simulating_and_explaining_leave_nothing() {
     let call = kavach::Call::new(top.id, "read".parse().unwrap(), "app:x".parse().unwrap());
     let answer = world.kavach.simulate(&call, None).unwrap();
     assert_eq!((short(&answer).as_str(), answer.audit_id), ("allow", None));
-    world.kavach.explain(&top.id, "read", "app:x", None).unwrap();
+    world
+        .kavach
+        .explain(&top.id, "read", "app:x", None)
+        .unwrap();
     world.kavach.blast_radius_of_agent(&top.id).unwrap();
     world.kavach.permissions_of(&top.id).unwrap();
     assert_eq!(world.kavach.fault_of(Leaf::Root(top.id)), None);
-    assert_eq!((world.events().await.len(), world.kavach.revision()), before);
+    assert_eq!(
+        (world.events().await.len(), world.kavach.revision()),
+        before
+    );
 }

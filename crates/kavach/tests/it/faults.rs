@@ -11,9 +11,7 @@ use kavach::{
 };
 
 use crate::dice::{Dice, scale};
-use crate::world::{
-    World, name, new_agent, new_delegation, new_spawn, poll_once, short, subject,
-};
+use crate::world::{World, name, new_agent, new_delegation, new_spawn, poll_once, short, subject};
 
 const READ: &str = "read app:x";
 
@@ -57,13 +55,18 @@ const CHANGES: [&str; 12] = [
 async fn change(kavach: &Kavach, cast: &Cast, what: &str) -> Result<(), ChangeError> {
     let (mut edit, mut delegation) = (AgentEdit::default(), DelegationEdit::default());
     match what {
-        "create" => {
-            kavach.create_agent(new_agent("user:bob", "new", &["read:app:x"])).await.map(drop)
-        }
-        "spawn" => kavach.spawn(&cast.top, new_spawn("new", &["read:app:x"])).await.map(drop),
-        "delegate" => {
-            kavach.delegate(&cast.top, &cast.idle, new_delegation(&["read:app:x"])).await.map(drop)
-        }
+        "create" => kavach
+            .create_agent(new_agent("user:bob", "new", &["read:app:x"]))
+            .await
+            .map(drop),
+        "spawn" => kavach
+            .spawn(&cast.top, new_spawn("new", &["read:app:x"]))
+            .await
+            .map(drop),
+        "delegate" => kavach
+            .delegate(&cast.top, &cast.idle, new_delegation(&["read:app:x"]))
+            .await
+            .map(drop),
         "update" => {
             edit.permissions = Some(vec!["read:app:x".parse().unwrap()]);
             kavach.update_agent(&cast.top, edit).await.map(drop)
@@ -73,7 +76,10 @@ async fn change(kavach: &Kavach, cast: &Cast, what: &str) -> Result<(), ChangeEr
         "resume" => kavach.resume_agent(&cast.idle).await.map(drop),
         "update delegation" => {
             delegation.permissions = Some(vec!["read:app:x".parse().unwrap()]);
-            kavach.update_delegation(&cast.given, delegation).await.map(drop)
+            kavach
+                .update_delegation(&cast.given, delegation)
+                .await
+                .map(drop)
         }
         "revoke delegation" => kavach.revoke_delegation(&cast.given).await.map(drop),
         "revoke owner" => kavach.revoke_owner(&subject("user:alice")).await.map(drop),
@@ -114,7 +120,9 @@ async fn a_decision_that_cannot_be_recorded_is_a_denial() {
             let cast = cast(&world).await;
             let usual = world.decide(cast.low, what).await;
             let before = world.events().await.len();
-            world.faults.inject(Call::Commit, When::Nth(1), fault.clone());
+            world
+                .faults
+                .inject(Call::Commit, When::Nth(1), fault.clone());
             let answer = world.authorize(cast.low, what).await;
             if recorded {
                 assert_eq!(short(&answer), usual, "{fault:?}");
@@ -126,7 +134,11 @@ async fn a_decision_that_cannot_be_recorded_is_a_denial() {
             }
             let after = before + usize::from(recorded);
             assert_eq!(world.check_log().await, after as u64, "{fault:?}");
-            assert_eq!(world.decide(cast.low, what).await, usual, "{fault:?}: and then?");
+            assert_eq!(
+                world.decide(cast.low, what).await,
+                usual,
+                "{fault:?}: and then?"
+            );
             assert_eq!(world.check_log().await, after as u64 + 1, "{fault:?}");
         }
     }
@@ -137,11 +149,19 @@ async fn a_store_that_is_down_denies_until_it_is_back() {
     let world = World::on_memory().await;
     let cast = cast(&world).await;
     let before = world.check_log().await;
-    world.faults.inject(Call::Commit, When::Each, Fault::Unavailable);
+    world
+        .faults
+        .inject(Call::Commit, When::Each, Fault::Unavailable);
     for _ in 0..3 {
-        assert_eq!(world.decide(cast.low, READ).await, "deny: audit_unavailable");
+        assert_eq!(
+            world.decide(cast.low, READ).await,
+            "deny: audit_unavailable"
+        );
         let error = change(&world.kavach, &cast, "revoke").await.unwrap_err();
-        assert!(matches!(error, ChangeError::Commit(FailedCommit::Store(_))), "{error}");
+        assert!(
+            matches!(error, ChangeError::Commit(FailedCommit::Store(_))),
+            "{error}"
+        );
     }
     world.faults.clear();
     assert_eq!(world.decide(cast.low, READ).await, "allow");
@@ -166,7 +186,9 @@ async fn a_change_that_fails_changed_nothing_and_one_that_landed_is_told() {
             let (before, events) = (picture(&world), world.check_log().await);
             // Erasing first takes the key away, in a commit of its own.
             let nth = if what == "erase" { 2 } else { 1 };
-            world.faults.inject(Call::Commit, When::Nth(nth), fault.clone());
+            world
+                .faults
+                .inject(Call::Commit, When::Nth(nth), fault.clone());
             let made = change(&world.kavach, &cast, what).await;
             match made {
                 Ok(()) => assert!(lands, "{what}, {fault:?}"),
@@ -188,7 +210,11 @@ async fn a_change_that_fails_changed_nothing_and_one_that_landed_is_told() {
             }
             let (live, revision) = (picture(&world), world.kavach.revision());
             let world = world.reopen().await;
-            assert_eq!((picture(&world), world.kavach.revision()), (live, revision), "{what}");
+            assert_eq!(
+                (picture(&world), world.kavach.revision()),
+                (live, revision),
+                "{what}"
+            );
             world.check_log().await;
         }
     }
@@ -200,19 +226,32 @@ async fn an_outcome_that_nobody_can_find_out_is_told_as_unknown_and_found_out_la
         let world = World::on_memory().await;
         let cast = cast(&world).await;
         let before = world.check_log().await;
-        world.faults.inject(Call::Commit, When::Nth(1), fault.clone());
-        world.faults.inject(Call::Read, When::Each, Fault::Unavailable);
+        world
+            .faults
+            .inject(Call::Commit, When::Nth(1), fault.clone());
+        world
+            .faults
+            .inject(Call::Read, When::Each, Fault::Unavailable);
         let error = change(&world.kavach, &cast, "revoke").await.unwrap_err();
-        let ChangeError::Commit(error) = error else { panic!("{error}") };
+        let ChangeError::Commit(error) = error else {
+            panic!("{error}")
+        };
         assert!(error.may_have_landed(), "{error}");
         // Until the store can be asked, nothing is answered either.
-        assert_eq!(world.decide(cast.low, READ).await, "deny: audit_unavailable");
+        assert_eq!(
+            world.decide(cast.low, READ).await,
+            "deny: audit_unavailable"
+        );
         world.faults.clear();
         // Nobody was told that it is revoked, so the first answer may still rest on the graph before; but
         // it is looked at again.
         let want = if landed { "deny: withdrawn" } else { "allow" };
         assert_eq!(world.decide(cast.low, READ).await, want, "{fault:?}");
-        let want = if landed { "deny: agent_revoked" } else { "allow" };
+        let want = if landed {
+            "deny: agent_revoked"
+        } else {
+            "allow"
+        };
         assert_eq!(world.decide(cast.low, READ).await, want, "{fault:?}");
         let more = if landed { 1 + 2 + 1 } else { 2 };
         assert_eq!(world.check_log().await, before + more);
@@ -224,8 +263,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<Authorization, CannotDecide>>>>
 
 fn ask(kavach: &Kavach, who: AgentId) -> Answer {
     let kavach = kavach.clone();
-    let mut answer: Answer =
-        Box::pin(async move { kavach.authorize(&who, "read", "app:x").await });
+    let mut answer: Answer = Box::pin(async move { kavach.authorize(&who, "read", "app:x").await });
     // One that is refused at once is ready at once, and is kept as it is.
     match poll_once(&mut answer) {
         std::task::Poll::Ready(ready) => Box::pin(std::future::ready(ready)),
@@ -239,7 +277,9 @@ async fn a_full_queue_denies_at_once_and_keeps_changes_waiting() {
     let cast = cast(&world).await;
     let before = world.check_log().await;
     let gate = Gate::new();
-    world.faults.inject(Call::Commit, When::Nth(1), Fault::HeldBefore(gate.clone()));
+    world
+        .faults
+        .inject(Call::Commit, When::Nth(1), Fault::HeldBefore(gate.clone()));
     let held = ask(&world.kavach, cast.top);
     gate.arrived(1).await;
     let mut waiting = Vec::new();
@@ -250,10 +290,12 @@ async fn a_full_queue_denies_at_once_and_keeps_changes_waiting() {
             std::task::Poll::Pending => waiting.push(answer),
         }
     };
-    assert_eq!((short(&full).as_str(), full.audit_id), ("deny: audit_unavailable", None));
+    assert_eq!(
+        (short(&full).as_str(), full.audit_id),
+        ("deny: audit_unavailable", None)
+    );
     assert_eq!(waiting.len(), 16_384);
-    let change: Pin<Box<dyn Future<Output = _>>> =
-        Box::pin(change(&world.kavach, &cast, "revoke"));
+    let change: Pin<Box<dyn Future<Output = _>>> = Box::pin(change(&world.kavach, &cast, "revoke"));
     let mut change = change;
     assert!(poll_once(&mut change).is_pending());
     gate.open();
@@ -291,7 +333,9 @@ async fn parts_of_one_batch_that_touch_one_record_are_told_apart() {
     assert!(held.unwrap().is_allowed());
     assert_eq!(short(&first.unwrap()), "deny: withdrawn");
     suspend.unwrap();
-    let ChangeError::Refused(refusal) = again.unwrap_err() else { panic!() };
+    let ChangeError::Refused(refusal) = again.unwrap_err() else {
+        panic!()
+    };
     assert_eq!(refusal.reason, Reason::WrongState);
     // The neighbours of the one that was ejected landed.
     assert_eq!(short(&second.unwrap()), "deny: withdrawn");
@@ -306,7 +350,9 @@ async fn parts_of_one_batch_that_touch_one_record_are_told_apart() {
 
 /// Notes that take about 200 KB in a record.
 fn long_notes() -> BTreeMap<String, String> {
-    (0..32).map(|number| (format!("n{number}"), "\u{1}".repeat(1024))).collect()
+    (0..32)
+        .map(|number| (format!("n{number}"), "\u{1}".repeat(1024)))
+        .collect()
 }
 
 /// A declaration of so many agents, each by an owner of its own, and with long notes.
@@ -331,7 +377,9 @@ async fn a_part_that_is_too_large_fails_alone() {
     let cast = cast(&world).await;
     let kavach = &world.kavach;
     let gate = Gate::new();
-    world.faults.inject(Call::Commit, When::Nth(1), Fault::HeldBefore(gate.clone()));
+    world
+        .faults
+        .inject(Call::Commit, When::Nth(1), Fault::HeldBefore(gate.clone()));
     let held = ask(kavach, cast.top);
     gate.arrived(1).await;
     let before: Vec<Answer> = (0..20).map(|_| ask(kavach, cast.low)).collect();
@@ -341,7 +389,8 @@ async fn a_part_that_is_too_large_fails_alone() {
     let after: Vec<Answer> = (0..20).map(|_| ask(kavach, cast.low)).collect();
     gate.open();
     let error = large.await.map(|_| ()).unwrap_err();
-    let kavach::declare::ApplyError::Change(ChangeError::Commit(FailedCommit::Store(error))) = error
+    let kavach::declare::ApplyError::Change(ChangeError::Commit(FailedCommit::Store(error))) =
+        error
     else {
         panic!("{error}")
     };
@@ -358,14 +407,22 @@ async fn a_part_that_is_too_large_fails_alone() {
 async fn many_long_changes_at_once_all_land() {
     let world = World::on_memory().await;
     let gate = Gate::new();
-    world.faults.inject(Call::Commit, When::Nth(1), Fault::HeldBefore(gate.clone()));
+    world
+        .faults
+        .inject(Call::Commit, When::Nth(1), Fault::HeldBefore(gate.clone()));
     let nobody = AgentId::from_parts(1, 1);
     let held = ask(&world.kavach, nobody);
     gate.arrived(1).await;
     // All together are more than a batch takes.
     let create = |number: usize| {
-        let new = new_agent("user:alice", &format!("long{number}"), &[]);
-        let new = long_notes().into_iter().fold(new, |new, (key, note)| new.note(key, note));
+        let new = new_agent(
+            &format!("user:owner{number}"),
+            &format!("long{number}"),
+            &[],
+        );
+        let new = long_notes()
+            .into_iter()
+            .fold(new, |new, (key, note)| new.note(key, note));
         world.kavach.create_agent(new)
     };
     let mut waiting = Vec::new();
@@ -449,7 +506,9 @@ async fn random_faults_leave_a_whole_log_and_a_true_graph() {
                     Call::Commit => fault,
                     _ => Fault::Unavailable,
                 };
-                world.faults.inject(call, When::Nth(1 + dice.below(2) as u64), fault);
+                world
+                    .faults
+                    .inject(call, When::Nth(1 + dice.below(2) as u64), fault);
             }
             let agent = *dice.pick(&agents);
             match dice.below(4) {
@@ -470,34 +529,46 @@ async fn random_faults_leave_a_whole_log_and_a_true_graph() {
             }
         }
         world.faults.clear();
-        assert_eq!(world.decide(AgentId::from_parts(1, 1), READ).await, "deny: unknown_agent");
+        assert_eq!(
+            world.decide(AgentId::from_parts(1, 1), READ).await,
+            "deny: unknown_agent"
+        );
         let events = world.check_log().await;
         assert!(events > told as u64);
         world.check_graph().await;
         for agent in agents {
-            assert!(world.kavach.agent(&agent).is_some(), "an agent that was told of is gone");
+            assert!(
+                world.kavach.agent(&agent).is_some(),
+                "an agent that was told of is gone"
+            );
         }
     }
 }
 
 #[tokio::test]
 async fn a_key_that_cannot_be_made_is_made_by_the_next_call() {
-    for fault in [Fault::Unavailable, Fault::UnknownNotDone, Fault::UnknownDone] {
+    for fault in [
+        Fault::Unavailable,
+        Fault::UnknownNotDone,
+        Fault::UnknownDone,
+    ] {
         let world = World::on_memory().await;
         let cast = cast(&world).await;
         let before = world.check_log().await;
         let call = || {
-            let mut call = kavach::Call::new(
-                cast.low,
-                "read".parse().unwrap(),
-                "app:x".parse().unwrap(),
-            );
+            let mut call =
+                kavach::Call::new(cast.low, "read".parse().unwrap(), "app:x".parse().unwrap());
             call.context.args = Some(serde_json::json!({"a": 1}));
             world.kavach.authorize_call(call)
         };
-        world.faults.inject(Call::Commit, When::Nth(1), fault.clone());
+        world
+            .faults
+            .inject(Call::Commit, When::Nth(1), fault.clone());
         let error = call().await.unwrap_err();
-        assert!(matches!(error, CannotDecide::Commit(_)), "{fault:?}: {error}");
+        assert!(
+            matches!(error, CannotDecide::Commit(_)),
+            "{fault:?}: {error}"
+        );
         assert!(call().await.unwrap().is_allowed(), "{fault:?}");
         assert_eq!(world.check_log().await, before + 1, "{fault:?}");
     }

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use kavach::store::{
-    Batch, Call as Verb, Fault, Faults, FaultyStore, Key, Space, When,
-};
+use kavach::store::{Batch, Call as Verb, Fault, Faults, FaultyStore, Key, Space, When};
 use kavach::{
     Call, Clock, Decision, Kavach, ManualClock, MemoryStore, OpenError, Reason, Store,
     StoreErrorKind, Timestamp,
@@ -24,7 +22,10 @@ async fn put(store: &dyn Store, key: Key, bytes: &[u8]) {
 }
 
 async fn opened(store: MemoryStore) -> Result<Kavach, OpenError> {
-    Kavach::builder(store).clock(Arc::new(ManualClock::new(time(NOW)))).open().await
+    Kavach::builder(store)
+        .clock(Arc::new(ManualClock::new(time(NOW))))
+        .open()
+        .await
 }
 
 #[tokio::test]
@@ -32,17 +33,34 @@ async fn a_damaged_store_is_not_opened() {
     for (space, graph, bytes, want) in [
         ("agent", true, "{}", "not what was written there"),
         ("agent", true, "not json", "not what was written there"),
-        ("agent", true, r#"{"record":{},"v":2}"#, "use a newer version"),
+        (
+            "agent",
+            true,
+            r#"{"record":{},"v":2}"#,
+            "use a newer version",
+        ),
         ("delegation", true, "{}", "not what was written there"),
         ("owner", true, "", "not what was written there"),
         ("log_head", false, "{}", "head of the audit log is damaged"),
-        ("node", false, "nonsense", "head of the audit log is damaged"),
+        (
+            "node",
+            false,
+            "nonsense",
+            "head of the audit log is damaged",
+        ),
     ] {
         let store = MemoryStore::new();
         let node = opened(store.clone()).await.unwrap();
-        let top = node.create_agent(new_agent("user:alice", "top", &[])).await.unwrap();
+        let top = node
+            .create_agent(new_agent("user:alice", "top", &[]))
+            .await
+            .unwrap();
         node.close().await;
-        let kind = if graph { Space::graph(space) } else { Space::quiet(space) };
+        let kind = if graph {
+            Space::graph(space)
+        } else {
+            Space::quiet(space)
+        };
         let lies = scan(&store, kind).await.into_keys().next();
         let key = lies.unwrap_or_else(|| top.id.as_u128().to_be_bytes().to_vec());
         put(&store, Key::new(kind, key), bytes.as_bytes()).await;
@@ -59,7 +77,9 @@ async fn records_that_contradict_each_other_are_not_opened() {
         let node = opened(store.clone()).await.unwrap();
         let top = new_agent("user:alice", "top", &["read:app:*"]);
         let top = node.create_agent(top).await.unwrap().id;
-        node.spawn(&top, new_spawn("low", &["read:app:x"])).await.unwrap();
+        node.spawn(&top, new_spawn("low", &["read:app:x"]))
+            .await
+            .unwrap();
         node.close().await;
         let space = Space::graph(space);
         let key = scan(&store, space).await.into_keys().next().unwrap();
@@ -76,13 +96,22 @@ async fn records_that_contradict_each_other_are_not_opened() {
 
 #[tokio::test]
 async fn a_store_that_fails_while_it_is_opened_can_be_opened_later() {
-    for verb in [Verb::Migrate, Verb::Health, Verb::Scan, Verb::Changes, Verb::Read, Verb::Commit] {
+    for verb in [
+        Verb::Migrate,
+        Verb::Health,
+        Verb::Scan,
+        Verb::Changes,
+        Verb::Read,
+        Verb::Commit,
+    ] {
         let store = MemoryStore::new();
         let faults = Faults::new();
         faults.inject(verb, When::Nth(1), Fault::Unavailable);
         let faulty = FaultyStore::new(Arc::new(store.clone()), faults);
         let error = Kavach::open(faulty).await.map(drop).unwrap_err();
-        let OpenError::Store(error) = error else { panic!("{error}") };
+        let OpenError::Store(error) = error else {
+            panic!("{error}")
+        };
         assert_eq!(*error.kind(), StoreErrorKind::Unavailable);
         opened(store).await.unwrap();
     }
@@ -92,7 +121,9 @@ async fn a_store_that_fails_while_it_is_opened_can_be_opened_later() {
 async fn a_file_that_is_open_is_locked_until_it_is_closed() {
     let world = World::on(On::Redb).await;
     let top = world.agent("top", &["read:app:*"]).await.id;
-    let error = kavach_store_redb::RedbStore::open(world.file()).map(drop).unwrap_err();
+    let error = kavach_store_redb::RedbStore::open(world.file())
+        .map(drop)
+        .unwrap_err();
     assert_eq!(*error.kind(), StoreErrorKind::Locked);
     // Whoever closes while others still hold the node closes nothing.
     let other = world.kavach.clone();
@@ -106,7 +137,11 @@ async fn a_file_that_is_open_is_locked_until_it_is_closed() {
 async fn what_waits_when_a_node_is_closed_is_still_done() {
     let store = MemoryStore::new();
     let node = opened(store.clone()).await.unwrap();
-    let top = node.create_agent(new_agent("user:alice", "top", &["read:app:*"])).await.unwrap().id;
+    let top = node
+        .create_agent(new_agent("user:alice", "top", &["read:app:*"]))
+        .await
+        .unwrap()
+        .id;
     let asked = node.clone();
     let answer = tokio::spawn(async move { authorize(&asked, top, "read app:x").await });
     tokio::task::yield_now().await;
@@ -118,18 +153,41 @@ async fn what_waits_when_a_node_is_closed_is_still_done() {
 #[tokio::test]
 async fn two_nodes_on_one_store_share_the_log_and_honour_each_other() {
     let store = MemoryStore::new();
-    let (one, two) = (opened(store.clone()).await.unwrap(), opened(store.clone()).await.unwrap());
-    let top = one.create_agent(new_agent("user:alice", "top", &["read:app:*"])).await.unwrap().id;
-    assert_eq!(short(&authorize(&two, top, "read app:x").await), "deny: unknown_agent");
+    let (one, two) = (
+        opened(store.clone()).await.unwrap(),
+        opened(store.clone()).await.unwrap(),
+    );
+    let top = one
+        .create_agent(new_agent("user:alice", "top", &["read:app:*"]))
+        .await
+        .unwrap()
+        .id;
+    assert_eq!(
+        short(&authorize(&two, top, "read app:x").await),
+        "deny: unknown_agent"
+    );
     // That answer rested on an older graph; writing it down brought the node up to date.
     assert_eq!(short(&authorize(&two, top, "read app:x").await), "allow");
-    let low = two.spawn(&top, new_spawn("low", &["read:app:x"])).await.unwrap().id;
+    let low = two
+        .spawn(&top, new_spawn("low", &["read:app:x"]))
+        .await
+        .unwrap()
+        .id;
     one.revoke_agent(&top).await.unwrap();
     // The other has not heard of it, and still no allow leaves.
-    assert_eq!(short(&authorize(&two, low, "read app:x").await), "deny: withdrawn");
-    assert_eq!(short(&authorize(&two, low, "read app:x").await), "deny: ancestor_revoked");
+    assert_eq!(
+        short(&authorize(&two, low, "read app:x").await),
+        "deny: withdrawn"
+    );
+    assert_eq!(
+        short(&authorize(&two, low, "read app:x").await),
+        "deny: ancestor_revoked"
+    );
     // The revocation took it up to date in its turn.
-    assert_eq!(short(&authorize(&one, low, "read app:x").await), "deny: ancestor_revoked");
+    assert_eq!(
+        short(&authorize(&one, low, "read app:x").await),
+        "deny: ancestor_revoked"
+    );
     assert_eq!(scan(&store, LOG_HEADS).await.len(), 1);
     assert_eq!(check_log(&store, &[kavach::TenantId::DEFAULT]).await, 9);
     for node in [&one, &two] {
@@ -146,17 +204,27 @@ async fn a_call_can_ask_for_a_graph_that_is_new_enough() {
         (kavach::Caller::from(&top.credential), "allow"),
         (kavach::Caller::from(&name("nobody")), "deny: unknown_agent"),
     ] {
-        for (at_least, stale) in
-            [(None, false), (Some(0), false), (Some(top.revision), false), (Some(top.revision + 1), true)]
-        {
-            let mut call = Call::new(caller.clone(), "read".parse().unwrap(), "app:x".parse().unwrap());
+        for (at_least, stale) in [
+            (None, false),
+            (Some(0), false),
+            (Some(top.revision), false),
+            (Some(top.revision + 1), true),
+        ] {
+            let mut call = Call::new(
+                caller.clone(),
+                "read".parse().unwrap(),
+                "app:x".parse().unwrap(),
+            );
             call.at_least = at_least;
             let want = if stale { "deny: stale_state" } else { usual };
             assert_eq!(short(&world.kavach.simulate(&call, None).unwrap()), want);
             let answer = world.kavach.authorize_call(call).await.unwrap();
             assert_eq!(short(&answer), want);
             let event = world.events().await.pop().unwrap();
-            assert_eq!((Some(event.id), event.reason), (answer.audit_id, answer.reason()));
+            assert_eq!(
+                (Some(event.id), event.reason),
+                (answer.audit_id, answer.reason())
+            );
         }
     }
 }
@@ -179,8 +247,16 @@ impl Clock for Wild {
 async fn a_clock_that_goes_back_does_not_turn_the_log_around() {
     let store = MemoryStore::new();
     let clock = Arc::new(Wild(AtomicU64::new(2_000_000_000_000_000_000)));
-    let node = Kavach::builder(store.clone()).clock(Arc::clone(&clock) as _).open().await.unwrap();
-    let top = node.create_agent(new_agent("user:alice", "top", &["read:app:*"])).await.unwrap().id;
+    let node = Kavach::builder(store.clone())
+        .clock(Arc::clone(&clock) as _)
+        .open()
+        .await
+        .unwrap();
+    let top = node
+        .create_agent(new_agent("user:alice", "top", &["read:app:*"]))
+        .await
+        .unwrap()
+        .id;
     for ns in [1_000_000_000_000_000_000, 0, 2_500_000_000_000_000_000, 1] {
         clock.0.store(ns, Ordering::SeqCst);
         assert!(authorize(&node, top, "read app:x").await.is_allowed());
@@ -197,15 +273,35 @@ async fn a_simulation_at_another_time_moves_the_clock_and_nothing_else() {
     let now = world.kavach.now();
     for (caller, after, want) in [
         (kavach::Caller::from(brief.id), 9, Decision::Allow),
-        (kavach::Caller::from(brief.id), 10, Decision::Deny(Reason::AgentExpired)),
+        (
+            kavach::Caller::from(brief.id),
+            10,
+            Decision::Deny(Reason::AgentExpired),
+        ),
         (kavach::Caller::from(&brief.credential), 4, Decision::Allow),
-        (kavach::Caller::from(&brief.credential), 5, Decision::Deny(Reason::CredentialExpired)),
-        (kavach::Caller::from(&rotated.credential), 9, Decision::Allow),
-        (kavach::Caller::from(&rotated.credential), 10, Decision::Deny(Reason::AgentExpired)),
+        (
+            kavach::Caller::from(&brief.credential),
+            5,
+            Decision::Deny(Reason::CredentialExpired),
+        ),
+        (
+            kavach::Caller::from(&rotated.credential),
+            9,
+            Decision::Allow,
+        ),
+        (
+            kavach::Caller::from(&rotated.credential),
+            10,
+            Decision::Deny(Reason::AgentExpired),
+        ),
     ] {
         let call = Call::new(caller, "read".parse().unwrap(), "app:x".parse().unwrap());
         let at = Some(now.plus_s(after));
-        assert_eq!(world.kavach.simulate(&call, at).unwrap().decision, want, "{after}");
+        assert_eq!(
+            world.kavach.simulate(&call, at).unwrap().decision,
+            want,
+            "{after}"
+        );
     }
     assert_eq!(world.kavach.now(), now);
     assert_eq!(world.check_log().await, 2);

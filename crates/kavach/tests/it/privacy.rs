@@ -5,9 +5,7 @@ use std::pin::Pin;
 
 use kavach::audit::{Private, Query};
 use kavach::store::{Call as Verb, Fault, Space, When};
-use kavach::{
-    AgentId, Authorization, Call, CannotDecide, Format, Kavach, OpenError, TenantId,
-};
+use kavach::{AgentId, Authorization, Call, CannotDecide, Format, Kavach, OpenError, TenantId};
 use serde_json::{Value, json};
 
 use crate::world::{
@@ -31,7 +29,10 @@ fn with_args(who: AgentId, args: Value) -> Call {
 /// The address beside the event of an answer.
 async fn address(kavach: &Kavach, answer: &Authorization) -> String {
     let events = found(kavach, Query::default()).await;
-    let event = events.iter().find(|sealed| Some(sealed.event.id) == answer.audit_id).unwrap();
+    let event = events
+        .iter()
+        .find(|sealed| Some(sealed.event.id) == answer.audit_id)
+        .unwrap();
     shown(kavach.private(&event.event).await)
 }
 
@@ -50,8 +51,18 @@ async fn all_bytes(world: &World) -> Vec<u8> {
         bytes.extend(sealed.bytes);
     }
     for space in [
-        "owner", "subject", "agent", "agent_name", "delegation", "node", "log_head", "person_key",
-        "private_field", "tenant_key", "declared", "master_key_check",
+        "owner",
+        "subject",
+        "agent",
+        "agent_name",
+        "delegation",
+        "node",
+        "log_head",
+        "person_key",
+        "private_field",
+        "tenant_key",
+        "declared",
+        "master_key_check",
     ] {
         let name: &'static str = space;
         for (key, record) in scan(&*world.store, Space::quiet(name)).await {
@@ -63,7 +74,9 @@ async fn all_bytes(world: &World) -> Vec<u8> {
 }
 
 fn holds(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    bytes
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
 }
 
 #[tokio::test]
@@ -73,38 +86,88 @@ async fn an_address_is_sealed_and_shown_until_the_person_is_erased() {
         let agent = world.agent("agent", &["read:app:*"]).await.id;
         let others = new_agent("user:bob", "other", &["read:app:*"]);
         let other = world.kavach.create_agent(others).await.unwrap().id;
-        let answer = world.kavach.authorize_call(call(agent, ADDRESS)).await.unwrap();
-        let mapped = world.kavach.authorize_call(call(other, "::ffff:198.51.100.9")).await.unwrap();
+        let answer = world
+            .kavach
+            .authorize_call(call(agent, ADDRESS))
+            .await
+            .unwrap();
+        let mapped = world
+            .kavach
+            .authorize_call(call(other, "::ffff:198.51.100.9"))
+            .await
+            .unwrap();
         assert!(answer.is_allowed() && mapped.is_allowed());
         assert_eq!(address(&world.kavach, &answer).await, ADDRESS);
-        assert_eq!(address(&world.kavach, &mapped).await, "198.51.100.9", "in canonical form");
-        assert!(!holds(&all_bytes(&world).await, ADDRESS), "the address lies in clear");
+        assert_eq!(
+            address(&world.kavach, &mapped).await,
+            "198.51.100.9",
+            "in canonical form"
+        );
+        assert!(
+            !holds(&all_bytes(&world).await, ADDRESS),
+            "the address lies in clear"
+        );
 
         let (alice, size) = (subject("user:alice"), world.check_log().await);
         let id = world.kavach.subject_id(&alice).unwrap();
         world.kavach.erase_subject(&alice).await.unwrap();
         assert_eq!(address(&world.kavach, &answer).await, "Erased");
-        assert_eq!(address(&world.kavach, &mapped).await, "198.51.100.9", "somebody else's stays");
+        assert_eq!(
+            address(&world.kavach, &mapped).await,
+            "198.51.100.9",
+            "somebody else's stays"
+        );
         assert_eq!(world.check_log().await, size + 1, "the log still verifies");
-        assert!(!holds(&all_bytes(&world).await, "user:alice"), "the name is still there");
-        assert_eq!(scan(&*world.store, Space::quiet("private_field")).await.len(), 1);
-        assert_eq!(scan(&*world.store, Space::quiet("person_key")).await.len(), 1);
+        assert!(
+            !holds(&all_bytes(&world).await, "user:alice"),
+            "the name is still there"
+        );
+        assert_eq!(
+            scan(&*world.store, Space::quiet("private_field"))
+                .await
+                .len(),
+            1
+        );
+        assert_eq!(
+            scan(&*world.store, Space::quiet("person_key")).await.len(),
+            1
+        );
         assert_eq!(world.kavach.subject(&id), None);
         assert_eq!(world.kavach.subject_id(&alice), None);
+    }
+}
 
-        // Their agents go on, and nothing is kept of where from.
-        let later = world.kavach.authorize_call(call(agent, ADDRESS)).await.unwrap();
+#[tokio::test]
+async fn the_agents_of_an_erased_person_go_on_and_nothing_is_kept_of_where_from() {
+    for on in [On::Memory, On::Redb] {
+        let world = World::with_master_key(on, Some(7)).await;
+        let agent = world.agent("agent", &["read:app:*"]).await.id;
+        let answer = world
+            .kavach
+            .authorize_call(call(agent, ADDRESS))
+            .await
+            .unwrap();
+        let alice = subject("user:alice");
+        let id = world.kavach.subject_id(&alice).unwrap();
+        world.kavach.erase_subject(&alice).await.unwrap();
+        let later = world
+            .kavach
+            .authorize_call(call(agent, ADDRESS))
+            .await
+            .unwrap();
         assert!(later.is_allowed());
         assert_eq!(address(&world.kavach, &later).await, "None");
         assert_eq!(later.line[0], id.to_string());
         let event = world.events().await.pop().unwrap();
         let sentence = world.kavach.sentence(&event, &Private::Erased);
         assert!(sentence.contains("delegated by erased at"), "{sentence}");
-        assert!(sentence.ends_with("; address and note: erased"), "{sentence}");
+        assert!(
+            sentence.ends_with("; address and note: erased"),
+            "{sentence}"
+        );
 
         let world = world.reopen().await;
         assert_eq!(address(&world.kavach, &answer).await, "Erased");
-        assert_eq!(address(&world.kavach, &mapped).await, "198.51.100.9");
         // Who comes back is somebody new.
         world.agent("again", &[]).await;
         assert_ne!(world.kavach.subject_id(&alice), Some(id));
@@ -115,27 +178,52 @@ async fn an_address_is_sealed_and_shown_until_the_person_is_erased() {
 async fn an_export_shows_addresses_until_they_are_erased() {
     let world = World::with_master_key(On::Memory, Some(7)).await;
     let agent = world.agent("agent", &["read:app:*"]).await.id;
-    assert!(world.kavach.authorize_call(call(agent, ADDRESS)).await.unwrap().is_allowed());
+    assert!(
+        world
+            .kavach
+            .authorize_call(call(agent, ADDRESS))
+            .await
+            .unwrap()
+            .is_allowed()
+    );
     let export = async |format| {
         let mut out = Vec::new();
-        world.kavach.export(Query::default(), format, &mut out, &mut |_| {}).await.unwrap();
+        world
+            .kavach
+            .export(Query::default(), format, &mut out, &mut |_| {})
+            .await
+            .unwrap();
         String::from_utf8(out).unwrap()
     };
     assert!(export(Format::Csv).await.contains(ADDRESS));
     assert!(!export(Format::Jsonl).await.contains(ADDRESS));
     let jsonl = export(Format::Jsonl).await;
-    world.kavach.erase_subject(&subject("user:alice")).await.unwrap();
+    world
+        .kavach
+        .erase_subject(&subject("user:alice"))
+        .await
+        .unwrap();
     let csv = export(Format::Csv).await;
-    assert!(!csv.contains(ADDRESS) && csv.contains(",erased,erased,"), "{csv}");
+    assert!(
+        !csv.contains(ADDRESS) && csv.contains(",erased,erased,"),
+        "{csv}"
+    );
     assert!(!csv.contains("user:alice"));
-    assert!(export(Format::Jsonl).await.starts_with(&jsonl), "what was hashed does not change");
+    assert!(
+        export(Format::Jsonl).await.starts_with(&jsonl),
+        "what was hashed does not change"
+    );
 }
 
 #[tokio::test]
 async fn without_a_master_key_nothing_about_a_person_is_recorded() {
     let world = World::on_memory().await;
     let agent = world.agent("agent", &["read:app:*"]).await.id;
-    let answer = world.kavach.authorize_call(call(agent, ADDRESS)).await.unwrap();
+    let answer = world
+        .kavach
+        .authorize_call(call(agent, ADDRESS))
+        .await
+        .unwrap();
     assert_eq!(address(&world.kavach, &answer).await, "None");
     for space in ["person_key", "private_field"] {
         assert!(scan(&*world.store, Space::quiet(space)).await.is_empty());
@@ -150,14 +238,22 @@ async fn a_caller_whom_nobody_knows_leaves_no_address() {
     let answer = world.kavach.authorize_call(call).await.unwrap();
     assert_eq!(short(&answer), "deny: unknown_agent");
     assert_eq!(address(&world.kavach, &answer).await, "None");
-    assert!(scan(&*world.store, Space::quiet("private_field")).await.is_empty());
+    assert!(
+        scan(&*world.store, Space::quiet("private_field"))
+            .await
+            .is_empty()
+    );
 }
 
 #[tokio::test]
 async fn a_denial_keeps_its_address_too() {
     let world = World::with_master_key(On::Memory, Some(7)).await;
     let agent = world.agent("agent", &[]).await.id;
-    let answer = world.kavach.authorize_call(call(agent, ADDRESS)).await.unwrap();
+    let answer = world
+        .kavach
+        .authorize_call(call(agent, ADDRESS))
+        .await
+        .unwrap();
     assert_eq!(short(&answer), "deny: no_grants");
     assert_eq!(address(&world.kavach, &answer).await, ADDRESS);
 }
@@ -166,9 +262,20 @@ async fn a_denial_keeps_its_address_too() {
 async fn another_master_key_is_refused_with_a_word() {
     let world = World::with_master_key(On::Memory, Some(7)).await;
     let agent = world.agent("agent", &["read:app:*"]).await.id;
-    let answer = world.kavach.authorize_call(call(agent, ADDRESS)).await.unwrap();
+    let answer = world
+        .kavach
+        .authorize_call(call(agent, ADDRESS))
+        .await
+        .unwrap();
     let hashed = with_args(agent, json!({"a": 1}));
-    assert!(world.kavach.authorize_call(hashed.clone()).await.unwrap().is_allowed());
+    assert!(
+        world
+            .kavach
+            .authorize_call(hashed.clone())
+            .await
+            .unwrap()
+            .is_allowed()
+    );
 
     let other = kavach::MasterKey::from_bytes([8; 32]);
     let clock = std::sync::Arc::clone(&world.clock);
@@ -176,26 +283,82 @@ async fn another_master_key_is_refused_with_a_word() {
         std::sync::Arc::clone(&world.store),
         kavach::store::Faults::new(),
     );
-    let opened = Kavach::builder(store).clock(clock).master_key(other).open().await;
+    let opened = Kavach::builder(store)
+        .clock(clock)
+        .master_key(other)
+        .open()
+        .await;
     let error = opened.map(drop).unwrap_err();
     assert!(matches!(error, OpenError::WrongMasterKey), "{error}");
-    assert!(error.to_string().contains("use the one they were sealed with"));
+    assert!(
+        error
+            .to_string()
+            .contains("use the one they were sealed with")
+    );
 
     // Without any, what needs a key says so, and the rest works.
     let world = world.reopen_with(None).await;
     assert_eq!(world.decide(agent, "read app:x").await, "allow");
     let error = address(&world.kavach, &answer).await;
-    assert!(error.contains("do not open with this master key"), "{error}");
-    let error = world.kavach.authorize_call(hashed.clone()).await.unwrap_err();
+    assert!(
+        error.contains("do not open with this master key"),
+        "{error}"
+    );
+    let error = world
+        .kavach
+        .authorize_call(hashed.clone())
+        .await
+        .unwrap_err();
     assert!(matches!(error, CannotDecide::WrongMasterKey), "{error}");
     let before = world.check_log().await;
-    let unsealed = world.kavach.authorize_call(call(agent, ADDRESS)).await.unwrap();
+    let unsealed = world
+        .kavach
+        .authorize_call(call(agent, ADDRESS))
+        .await
+        .unwrap();
     assert!(unsealed.is_allowed());
     assert_eq!(world.check_log().await, before + 1);
 
     let world = world.reopen_with(Some(7)).await;
     assert_eq!(address(&world.kavach, &answer).await, ADDRESS);
-    assert!(world.kavach.authorize_call(hashed).await.unwrap().is_allowed());
+    assert!(
+        world
+            .kavach
+            .authorize_call(hashed)
+            .await
+            .unwrap()
+            .is_allowed()
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_somebody_put_into_the_store_in_clear_seals_nothing() {
+    let world = World::with_master_key(On::Memory, Some(7)).await;
+    let agent = world.agent("agent", &["read:app:*"]).await.id;
+    let answer = world
+        .kavach
+        .authorize_call(call(agent, ADDRESS))
+        .await
+        .unwrap();
+    let space = Space::quiet("person_key");
+    let key = scan(&*world.store, space).await.into_keys().next().unwrap();
+    let batch = kavach::store::Batch {
+        puts: vec![(kavach::store::Key::new(space, key), vec![1; 32])],
+        ..Default::default()
+    };
+    world.store.commit(batch).await.unwrap();
+    let world = world.reopen().await;
+    assert!(
+        address(&world.kavach, &answer)
+            .await
+            .starts_with("error: the keys in the store")
+    );
+    let error = world
+        .kavach
+        .authorize_call(call(agent, ADDRESS))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, CannotDecide::WrongMasterKey), "{error}");
 }
 
 type Answer = Pin<Box<dyn Future<Output = Result<Authorization, CannotDecide>>>>;
@@ -208,7 +371,11 @@ async fn erasing_races_deciding_and_leaves_nothing() {
         let alice = subject("user:alice");
         // One call before, so that the key is known, or not.
         if polls % 2 == 0 {
-            let first = world.kavach.authorize_call(call(agent, ADDRESS)).await.unwrap();
+            let first = world
+                .kavach
+                .authorize_call(call(agent, ADDRESS))
+                .await
+                .unwrap();
             assert!(first.is_allowed());
         }
         let mut waiting: Vec<Answer> = Vec::new();
@@ -231,10 +398,17 @@ async fn erasing_races_deciding_and_leaves_nothing() {
             assert!(answer.await.unwrap().is_allowed(), "{polls}");
         }
         let left = scan(&*world.store, Space::quiet("private_field")).await;
-        assert!(left.is_empty(), "{polls}: {} addresses are left", left.len());
+        assert!(
+            left.is_empty(),
+            "{polls}: {} addresses are left",
+            left.len()
+        );
         for sealed in sealed_events(&*world.store, &[TenantId::DEFAULT]).await {
             let private = shown(world.kavach.private(&sealed.event).await);
-            assert!(["None", "Erased"].contains(&private.as_str()), "{polls}: {private}");
+            assert!(
+                ["None", "Erased"].contains(&private.as_str()),
+                "{polls}: {private}"
+            );
         }
         world.check_log().await;
         world.check_graph().await;
@@ -247,21 +421,44 @@ async fn erasing_that_failed_can_be_called_again() {
         let world = World::with_master_key(On::Memory, Some(7)).await;
         let agent = world.agent("agent", &["read:app:*"]).await.id;
         let alice = subject("user:alice");
-        let answer = world.kavach.authorize_call(call(agent, ADDRESS)).await.unwrap();
-        world.faults.inject(Verb::Commit, When::Nth(failing), Fault::Unavailable);
+        let answer = world
+            .kavach
+            .authorize_call(call(agent, ADDRESS))
+            .await
+            .unwrap();
+        world
+            .faults
+            .inject(Verb::Commit, When::Nth(failing), Fault::Unavailable);
         world.kavach.erase_subject(&alice).await.unwrap_err();
-        assert!(world.kavach.subject_id(&alice).is_some(), "it can still be said who");
+        assert!(
+            world.kavach.subject_id(&alice).is_some(),
+            "it can still be said who"
+        );
         world.faults.clear();
         world.kavach.erase_subject(&alice).await.unwrap();
         assert_eq!(address(&world.kavach, &answer).await, "Erased");
-        assert!(scan(&*world.store, Space::quiet("private_field")).await.is_empty());
+        assert!(
+            scan(&*world.store, Space::quiet("private_field"))
+                .await
+                .is_empty()
+        );
     }
     // The name is gone, and what is left over cannot be opened.
     let world = World::with_master_key(On::Memory, Some(7)).await;
     let agent = world.agent("agent", &["read:app:*"]).await.id;
-    let answer = world.kavach.authorize_call(call(agent, ADDRESS)).await.unwrap();
-    world.faults.inject(Verb::Commit, When::Nth(4), Fault::Unavailable);
-    world.kavach.erase_subject(&subject("user:alice")).await.unwrap();
+    let answer = world
+        .kavach
+        .authorize_call(call(agent, ADDRESS))
+        .await
+        .unwrap();
+    world
+        .faults
+        .inject(Verb::Commit, When::Nth(4), Fault::Unavailable);
+    world
+        .kavach
+        .erase_subject(&subject("user:alice"))
+        .await
+        .unwrap();
     assert_eq!(address(&world.kavach, &answer).await, "Erased");
 }
 
@@ -270,7 +467,9 @@ async fn arguments_are_hashed_alike_if_they_mean_the_same_and_for_each_tenant_ap
     let world = World::on_memory().await;
     let one = world.agent("one", &["read:app:*"]).await.id;
     let elsewhere = world.kavach.in_tenant(TenantId::from_parts(1, 1));
-    let other = elsewhere.create_agent(new_agent("user:alice", "one", &["read:app:*"])).await;
+    let other = elsewhere
+        .create_agent(new_agent("user:alice", "one", &["read:app:*"]))
+        .await;
     let other = other.unwrap().id;
     let hash = async |kavach: &Kavach, who: AgentId, args: &str| {
         let call = with_args(who, serde_json::from_str(args).unwrap());
@@ -289,12 +488,19 @@ async fn arguments_are_hashed_alike_if_they_mean_the_same_and_for_each_tenant_ap
         (r#"{"a":1,"b":["secret",1],"c":null}"#, false),
         ("null", false),
     ] {
-        assert_eq!(hash(&world.kavach, one, args).await == first, same, "{args}");
+        assert_eq!(
+            hash(&world.kavach, one, args).await == first,
+            same,
+            "{args}"
+        );
     }
     let same = hash(&elsewhere, other, r#"{"a":1,"b":["secret",1.0]}"#).await;
     assert_ne!(same, first, "two tenants with the same arguments");
     let world = world.reopen().await;
-    assert_eq!(hash(&world.kavach, one, r#"{"a":1,"b":["secret",1.0]}"#).await, first);
+    assert_eq!(
+        hash(&world.kavach, one, r#"{"a":1,"b":["secret",1.0]}"#).await,
+        first
+    );
 }
 
 #[tokio::test]
@@ -315,7 +521,10 @@ async fn the_key_for_arguments_is_made_once_however_many_come_first() {
     assert_eq!(hashes.len(), 20);
     hashes.dedup();
     assert_eq!(hashes.len(), 1);
-    assert_eq!(scan(&*world.store, Space::quiet("tenant_key")).await.len(), 1);
+    assert_eq!(
+        scan(&*world.store, Space::quiet("tenant_key")).await.len(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -324,11 +533,17 @@ async fn nothing_that_is_printed_or_kept_holds_a_credential() {
     let agent = world.agent("agent", &["read:app:*"]).await;
     let rotated = world.kavach.rotate_credential(&agent.id, 10).await.unwrap();
     let secrets = [agent.credential.expose(), rotated.credential.expose()];
-    let call = Call::new(&agent.credential, "read".parse().unwrap(), "app:x".parse().unwrap());
+    let call = Call::new(
+        &agent.credential,
+        "read".parse().unwrap(),
+        "app:x".parse().unwrap(),
+    );
     let answer = world.kavach.authorize_call(call.clone()).await.unwrap();
     let printed = format!(
         "{agent:?} {rotated:?} {call:?} {answer:?} {answer} {:?} {:?} {:?}",
-        world.kavach, world.kavach.agents(), agent.credential,
+        world.kavach,
+        world.kavach.agents(),
+        agent.credential,
     );
     let bytes = all_bytes(&world).await;
     let file = std::fs::read(world.file()).unwrap();
@@ -345,7 +560,10 @@ async fn nothing_that_is_printed_or_kept_holds_a_credential() {
             secret.to_uppercase().replace("KV_", "kv_"),
         ] {
             let error = kavach::Caller::parse(&typo).unwrap_err();
-            assert!(!format!("{error} {error:?}").contains(&typo.trim()[8..20]), "{error}");
+            assert!(
+                !format!("{error} {error:?}").contains(&typo.trim()[8..20]),
+                "{error}"
+            );
         }
     }
     assert_eq!(world.decide(&name("agent"), "read app:x").await, "allow");
@@ -358,9 +576,17 @@ async fn the_file_of_an_erased_person_is_clean_once_its_free_pages_were_used_aga
     let world = World::with_master_key(On::Redb, Some(7)).await;
     let agents = new_agent("user:alice-whose-name-is-long", "agent", &["read:app:*"]);
     let agent = world.kavach.create_agent(agents).await.unwrap().id;
-    let answer = world.kavach.authorize_call(call(agent, ADDRESS)).await.unwrap();
+    let answer = world
+        .kavach
+        .authorize_call(call(agent, ADDRESS))
+        .await
+        .unwrap();
     for number in 0..60 {
-        let other = new_agent(&format!("user:other{number}"), &format!("other{number}"), &[]);
+        let other = new_agent(
+            &format!("user:other{number}"),
+            &format!("other{number}"),
+            &[],
+        );
         world.kavach.create_agent(other).await.unwrap();
     }
     let keys = scan(&*world.store, Space::quiet("person_key")).await;
@@ -369,7 +595,9 @@ async fn the_file_of_an_erased_person_is_clean_once_its_free_pages_were_used_aga
     let left = || {
         let file = std::fs::read(&path).unwrap();
         assert!(!holds(&file, ADDRESS), "an address was written in clear");
-        let key_left = file.windows(key.len()).any(|window| window == key.as_slice());
+        let key_left = file
+            .windows(key.len())
+            .any(|window| window == key.as_slice());
         (holds(&file, "alice-whose-name-is-long"), key_left)
     };
     assert_eq!(left(), (true, true), "this looks where nothing is");

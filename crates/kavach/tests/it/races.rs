@@ -5,15 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use kavach::audit::{Event, EventKind, Outcome};
 use kavach::{
-    AgentId, Authorization, Call, Caller, ChangeError, Decision, DelegationId, FailedCommit, Kavach,
-    Leaf, Reason,
+    AgentId, Authorization, Call, Caller, ChangeError, Decision, DelegationId, FailedCommit,
+    Kavach, Leaf, Reason,
 };
 use tokio::task::JoinSet;
 
 use crate::dice::{Dice, scale};
-use crate::world::{
-    On, World, name, new_agent, new_delegation, new_spawn, short, subject,
-};
+use crate::world::{On, World, name, new_agent, new_delegation, new_spawn, short, subject};
 
 /// What was revoked, with the revision at which that returned.
 #[derive(Default)]
@@ -46,7 +44,9 @@ impl Round {
         let from = self.agent(dice);
         let given = [format!("read:{}", dice.pick(&RESOURCES))];
         let given: Vec<&str> = given.iter().map(String::as_str).collect();
-        if let Ok(spawned) = check_change(self.kavach.spawn(&from, new_spawn(&called, &given)).await) {
+        if let Ok(spawned) =
+            check_change(self.kavach.spawn(&from, new_spawn(&called, &given)).await)
+        {
             self.agents.lock().unwrap().push(spawned.id);
             self.delegations.lock().unwrap().push(spawned.delegation);
         }
@@ -66,12 +66,20 @@ impl Round {
             let agents = self.agents.lock().unwrap().clone();
             let agent = *dice.pick(&agents[4..]);
             if let Ok(done) = check_change(self.kavach.revoke_agent(&agent).await) {
-                self.revoked.lock().unwrap().agents.insert(agent, done.revision);
+                self.revoked
+                    .lock()
+                    .unwrap()
+                    .agents
+                    .insert(agent, done.revision);
             }
         } else {
             let delegation = self.delegation(dice);
             if let Ok(done) = check_change(self.kavach.revoke_delegation(&delegation).await) {
-                self.revoked.lock().unwrap().delegations.insert(delegation, done.revision);
+                self.revoked
+                    .lock()
+                    .unwrap()
+                    .delegations
+                    .insert(delegation, done.revision);
             }
         }
     }
@@ -83,11 +91,20 @@ impl Round {
         };
         let caller = self.agent(dice);
         let resource: &str = dice.pick::<&str>(&RESOURCES);
-        let answer = self.kavach.authorize(&caller, "read", resource).await.unwrap();
+        let answer = self
+            .kavach
+            .authorize(&caller, "read", resource)
+            .await
+            .unwrap();
         if answer.is_allowed() {
             for hop in &answer.hops {
-                assert!(!agents.contains_key(&hop.agent), "allowed after the revocation returned");
-                let by = hop.delegation.is_some_and(|by| delegations.contains_key(&by));
+                assert!(
+                    !agents.contains_key(&hop.agent),
+                    "allowed after the revocation returned"
+                );
+                let by = hop
+                    .delegation
+                    .is_some_and(|by| delegations.contains_key(&by));
                 assert!(!by, "allowed after the revocation returned");
             }
         }
@@ -107,7 +124,11 @@ fn check_change<T>(made: Result<T, ChangeError>) -> Result<T, ()> {
 async fn race(world: &World, seed: u64, steps: usize) -> Arc<Round> {
     let mut roots = Vec::new();
     for number in 0..4 {
-        let owner = if number % 2 == 0 { "user:alice" } else { "user:bob" };
+        let owner = if number % 2 == 0 {
+            "user:alice"
+        } else {
+            "user:bob"
+        };
         let root = new_agent(owner, &format!("root{number}"), &["read:app:*"]);
         roots.push(world.kavach.create_agent(root).await.unwrap().id);
     }
@@ -159,16 +180,33 @@ fn check_trail(round: &Round, events: &[Event]) -> usize {
             Decision::Deny(_) => Outcome::Deny,
         };
         assert_eq!(event.outcome, outcome);
-        let line: Vec<_> = event.line.iter().map(|hop| (hop.agent, hop.delegation)).collect();
-        let hops: Vec<_> = answer.hops.iter().map(|hop| (hop.agent, hop.delegation)).collect();
+        let line: Vec<_> = event
+            .line
+            .iter()
+            .map(|hop| (hop.agent, hop.delegation))
+            .collect();
+        let hops: Vec<_> = answer
+            .hops
+            .iter()
+            .map(|hop| (hop.agent, hop.delegation))
+            .collect();
         assert_eq!(line, hops);
         allows += usize::from(answer.is_allowed());
     }
-    let decisions = events.iter().filter(|event| event.kind == EventKind::Authorize).count();
-    assert_eq!(decisions, answers.len(), "one event for each answer, besides withdrawals");
+    let decisions = events
+        .iter()
+        .filter(|event| event.kind == EventKind::Authorize)
+        .count();
+    assert_eq!(
+        decisions,
+        answers.len(),
+        "one event for each answer, besides withdrawals"
+    );
 
-    let withdrawn: HashMap<_, _> =
-        events.iter().filter_map(|event| Some((event.withdraws?, event))).collect();
+    let withdrawn: HashMap<_, _> = events
+        .iter()
+        .filter_map(|event| Some((event.withdraws?, event)))
+        .collect();
     let (mut dead_agents, mut dead_delegations) = (Vec::new(), Vec::new());
     for event in events {
         match (event.kind, event.outcome) {
@@ -179,11 +217,16 @@ fn check_trail(round: &Round, events: &[Event]) -> usize {
             (EventKind::Authorize, Outcome::Allow) => {
                 let dead = event.line.iter().any(|hop| {
                     dead_agents.contains(&hop.agent)
-                        || hop.delegation.is_some_and(|by| dead_delegations.contains(&by))
+                        || hop
+                            .delegation
+                            .is_some_and(|by| dead_delegations.contains(&by))
                 });
                 let taken_back = withdrawn.get(&event.id);
                 assert!(taken_back.is_none_or(|after| after.index > event.index));
-                assert!(!dead || taken_back.is_some(), "an allow stands after what ended its line");
+                assert!(
+                    !dead || taken_back.is_some(),
+                    "an allow stands after what ended its line"
+                );
             }
             _ => {}
         }
@@ -210,11 +253,20 @@ async fn rounds(on: On, rounds: usize, steps: usize) {
         let round = race(&world, seed, steps).await;
         {
             let revoked = round.revoked.lock().unwrap();
-            for answer in round.answers.lock().unwrap().iter().filter(|answer| answer.is_allowed()) {
+            for answer in round
+                .answers
+                .lock()
+                .unwrap()
+                .iter()
+                .filter(|answer| answer.is_allowed())
+            {
                 for hop in &answer.hops {
                     let by = hop.delegation.and_then(|by| revoked.delegations.get(&by));
                     for at in by.into_iter().chain(revoked.agents.get(&hop.agent)) {
-                        assert!(answer.revision < *at, "an allow is as new as what ended its line");
+                        assert!(
+                            answer.revision < *at,
+                            "an allow is as new as what ended its line"
+                        );
                     }
                 }
             }
@@ -222,16 +274,25 @@ async fn rounds(on: On, rounds: usize, steps: usize) {
         let events = world.events().await;
         answers += round.answers.lock().unwrap().len();
         allows += check_trail(&round, &events);
-        withdrawals += events.iter().filter(|event| event.kind == EventKind::Withdrawn).count();
+        withdrawals += events
+            .iter()
+            .filter(|event| event.kind == EventKind::Withdrawn)
+            .count();
         drop(round);
         world.check_log().await;
         world.check_graph().await;
         let (before, agents) = (all_answers(&world.kavach), world.kavach.agents());
         let world = world.reopen().await;
         assert_eq!(world.kavach.agents(), agents);
-        assert_eq!(all_answers(&world.kavach), before, "reopening changes an answer");
+        assert_eq!(
+            all_answers(&world.kavach),
+            before,
+            "reopening changes an answer"
+        );
     }
-    println!("{on:?}: {answers} answers, {allows} allows, {withdrawals} withdrawn, {rounds} rounds");
+    println!(
+        "{on:?}: {answers} answers, {allows} allows, {withdrawals} withdrawn, {rounds} rounds"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -259,7 +320,12 @@ async fn a_new_owner_gets_one_id_however_many_agents_come_at_once() {
         while let Some(created) = tasks.join_next().await {
             created.unwrap();
         }
-        let owners: Vec<_> = world.kavach.agents().iter().map(|agent| agent.owner).collect();
+        let owners: Vec<_> = world
+            .kavach
+            .agents()
+            .iter()
+            .map(|agent| agent.owner)
+            .collect();
         let only = world.kavach.subject_id(&subject("user:new")).unwrap();
         assert_eq!(owners, [only; 32]);
         for event in world.events().await {
@@ -281,7 +347,9 @@ async fn one_of_many_gets_a_name() {
             let kavach = world.kavach.clone();
             tasks.spawn(async move {
                 let new = new_agent("user:alice", "wanted", &["read:app:a"]);
-                kavach.create_agent(if recreate { new.recreate() } else { new }).await
+                kavach
+                    .create_agent(if recreate { new.recreate() } else { new })
+                    .await
             });
         }
         let mut won = Vec::new();
@@ -294,7 +362,9 @@ async fn one_of_many_gets_a_name() {
         }
         assert_eq!(won.len(), 1);
         assert_eq!(world.kavach.find_agent("wanted").unwrap().id, won[0]);
-        let answer = world.authorize(Caller::from(&name("wanted")), "read app:a").await;
+        let answer = world
+            .authorize(Caller::from(&name("wanted")), "read app:a")
+            .await;
         assert_eq!(answer.agent, Some(won[0]));
         world.check_graph().await;
     }
@@ -322,7 +392,11 @@ async fn sixty_four_changes_of_one_agent_all_land() {
         }
     }
     let events = world.events().await;
-    assert_eq!(events.len(), 1 + landed, "one event for each that landed, and none for a try");
+    assert_eq!(
+        events.len(),
+        1 + landed,
+        "one event for each that landed, and none for a try"
+    );
     assert!(landed >= 60, "{landed}");
     world.check_log().await;
     world.check_graph().await;
@@ -343,14 +417,18 @@ async fn off_boarding_races_creating_and_leaves_nobody_alive() {
                 }
                 let called = format!("a{number}");
                 if number == 7 {
-                    drop(kavach.revoke_owner(&subject("user:alice")).await.unwrap());
+                    kavach.revoke_owner(&subject("user:alice")).await.unwrap();
                 } else if number % 2 == 0 {
                     let _ = check_change(
-                        kavach.create_agent(new_agent("user:alice", &called, &["read:app:a"])).await,
+                        kavach
+                            .create_agent(new_agent("user:alice", &called, &["read:app:a"]))
+                            .await,
                     );
                 } else {
                     let _ = check_change(
-                        kavach.spawn(&top, new_spawn(&called, &["read:app:a"])).await,
+                        kavach
+                            .spawn(&top, new_spawn(&called, &["read:app:a"]))
+                            .await,
                     );
                 }
             });
@@ -359,8 +437,14 @@ async fn off_boarding_races_creating_and_leaves_nobody_alive() {
             ended.unwrap();
         }
         for agent in world.kavach.agents() {
-            assert_eq!(world.decide(agent.id, "read app:a").await, "deny: owner_revoked");
-            assert_eq!(world.kavach.fault_of(Leaf::Root(agent.id)), Some(Reason::OwnerRevoked));
+            assert_eq!(
+                world.decide(agent.id, "read app:a").await,
+                "deny: owner_revoked"
+            );
+            assert_eq!(
+                world.kavach.fault_of(Leaf::Root(agent.id)),
+                Some(Reason::OwnerRevoked)
+            );
         }
     }
 }

@@ -50,7 +50,10 @@ async fn an_agent_spawns_another_that_can_do_less(world: World) {
     let searcher = kavach.spawn(&orchestrator.id, searcher).await.unwrap();
 
     let wide = new_spawn("wide", &["read:mcp:**"]);
-    assert_eq!(reason(kavach.spawn(&orchestrator.id, wide).await), Reason::WiderThanParent);
+    assert_eq!(
+        reason(kavach.spawn(&orchestrator.id, wide).await),
+        Reason::WiderThanParent
+    );
     assert_eq!(kavach.find_agent("wide"), None);
 
     let (top, sub) = (&orchestrator.id, &searcher.id);
@@ -86,7 +89,11 @@ async fn an_agent_spawns_another_that_can_do_less(world: World) {
     world.clock.advance_s(3599);
     check(&world, &[(sub, "read mcp:github:issues", "allow")]).await;
     world.clock.advance_s(1);
-    check(&world, &[(sub, "read mcp:github:issues", "deny: delegation_expired")]).await;
+    check(
+        &world,
+        &[(sub, "read mcp:github:issues", "deny: delegation_expired")],
+    )
+    .await;
     world.check_log().await;
     world.check_graph().await;
 }
@@ -105,7 +112,11 @@ async fn a_call_is_answered_alike_by_id_name_and_credential(world: World) {
         ("suspended", ["deny: agent_suspended"; 3], ["allow"; 3]),
         ("resumed", ["allow"; 3], ["allow"; 3]),
         ("expired", ["allow"; 3], ["deny: agent_expired"; 3]),
-        ("off-boarded", ["deny: owner_revoked"; 3], ["deny: agent_expired"; 3]),
+        (
+            "off-boarded",
+            ["deny: owner_revoked"; 3],
+            ["deny: agent_expired"; 3],
+        ),
         (
             "revoked",
             ["deny: agent_revoked", "deny: agent_revoked", gone],
@@ -120,8 +131,12 @@ async fn a_call_is_answered_alike_by_id_name_and_credential(world: World) {
             "revoked" => drop(kavach.revoke_agent(&agent.id).await.unwrap()),
             _ => {}
         }
-        let agents = callers(agent.id, "agent", &agent.credential).into_iter().zip(agents);
-        let briefs = callers(brief.id, "brief", &brief.credential).into_iter().zip(briefs);
+        let agents = callers(agent.id, "agent", &agent.credential)
+            .into_iter()
+            .zip(agents);
+        let briefs = callers(brief.id, "brief", &brief.credential)
+            .into_iter()
+            .zip(briefs);
         for ((way, caller), want) in agents.chain(briefs) {
             assert_eq!(world.decide(caller, read).await, want, "{done}, by {way}");
         }
@@ -161,7 +176,10 @@ async fn suspending_stops_an_agent_and_all_below_until_resumed(world: World) {
     let low = world.spawn(&mid.id, "low", &["read:app:repos"]).await;
     let read = "read app:repos";
     kavach.suspend_agent(&mid.id).await.unwrap();
-    assert_eq!(reason(kavach.suspend_agent(&mid.id).await), Reason::WrongState);
+    assert_eq!(
+        reason(kavach.suspend_agent(&mid.id).await),
+        Reason::WrongState
+    );
     check(
         &world,
         &[
@@ -172,8 +190,15 @@ async fn suspending_stops_an_agent_and_all_below_until_resumed(world: World) {
     )
     .await;
     kavach.resume_agent(&mid.id).await.unwrap();
-    assert_eq!(reason(kavach.resume_agent(&mid.id).await), Reason::WrongState);
-    check(&world, &[(&mid.id, read, "allow"), (&low.id, read, "allow")]).await;
+    assert_eq!(
+        reason(kavach.resume_agent(&mid.id).await),
+        Reason::WrongState
+    );
+    check(
+        &world,
+        &[(&mid.id, read, "allow"), (&low.id, read, "allow")],
+    )
+    .await;
 }
 
 async fn revoking_an_agent_is_final_and_stops_all_below(world: World) {
@@ -200,12 +225,18 @@ async fn revoking_an_agent_is_final_and_stops_all_below(world: World) {
         reason(kavach.resume_agent(&mid.id).await),
         reason(kavach.update_agent(&mid.id, AgentEdit::default()).await),
         reason(kavach.rotate_credential(&mid.id, 0).await),
-        reason(kavach.spawn(&mid.id, new_spawn("more", &[read_all()])).await),
+        reason(
+            kavach
+                .spawn(&mid.id, new_spawn("more", &[read_all()]))
+                .await,
+        ),
     ] {
         assert_eq!(refused, Reason::AlreadyRevoked);
     }
     // A line through a dead agent cannot be passed on either.
-    let more = kavach.spawn(&low.id, new_spawn("more", &["read:app:repos"])).await;
+    let more = kavach
+        .spawn(&low.id, new_spawn("more", &["read:app:repos"]))
+        .await;
     assert_eq!(reason(more), Reason::AncestorRevoked);
 }
 
@@ -218,10 +249,15 @@ async fn revoking_one_line_leaves_the_other(world: World) {
     let one = world.agent("one", &["read:app:**"]).await;
     let other = world.agent("other", &["read:app:**"]).await;
     let low = world.spawn(&one.id, "low", &["read:app:repos"]).await;
-    let second = world.delegate(&other.id, &low.id, &["read:app:repos"]).await;
+    let second = world
+        .delegate(&other.id, &low.id, &["read:app:repos"])
+        .await;
     let read = "read app:repos";
     let radius = kavach.blast_radius_of_delegation(&low.delegation).unwrap();
-    assert_eq!((radius.agents, radius.left_with_nothing), (vec![low.id], vec![]));
+    assert_eq!(
+        (radius.agents, radius.left_with_nothing),
+        (vec![low.id], vec![])
+    );
 
     kavach.revoke_delegation(&low.delegation).await.unwrap();
     let again = kavach.revoke_delegation(&low.delegation).await;
@@ -240,17 +276,28 @@ async fn an_off_boarded_owner_has_no_agents_and_gets_none(world: World) {
     let old = world.agent("old", &["read:app:repos"]).await;
     let low = world.spawn(&old.id, "low", &["read:app:repos"]).await;
     let read = "read app:repos";
-    assert_eq!(reason(kavach.reinstate_owner(&alice).await), Reason::WrongState);
+    assert_eq!(
+        reason(kavach.reinstate_owner(&alice).await),
+        Reason::WrongState
+    );
     kavach.revoke_owner(&alice).await.unwrap();
-    assert_eq!(reason(kavach.revoke_owner(&alice).await), Reason::AlreadyRevoked);
+    assert_eq!(
+        reason(kavach.revoke_owner(&alice).await),
+        Reason::AlreadyRevoked
+    );
     check(
         &world,
-        &[(&old.id, read, "deny: owner_revoked"), (&low.id, read, "deny: owner_revoked")],
+        &[
+            (&old.id, read, "deny: owner_revoked"),
+            (&low.id, read, "deny: owner_revoked"),
+        ],
     )
     .await;
     let new = || kavach.create_agent(new_agent("user:alice", "new", &["read:app:repos"]));
     assert_eq!(reason(new().await), Reason::OwnerRevoked);
-    let spawned = kavach.spawn(&old.id, new_spawn("more", &["read:app:repos"])).await;
+    let spawned = kavach
+        .spawn(&old.id, new_spawn("more", &["read:app:repos"]))
+        .await;
     assert_eq!(reason(spawned), Reason::OwnerRevoked);
 
     kavach.reinstate_owner(&alice).await.unwrap();
@@ -284,13 +331,22 @@ async fn a_revoked_name_is_taken_again_only_by_saying_so(world: World) {
         assert_eq!(reason(kavach.create_agent(new).await), Reason::NameTaken);
     }
     kavach.revoke_agent(&first.id).await.unwrap();
-    assert_eq!(reason(kavach.create_agent(again()).await), Reason::NameTaken);
+    assert_eq!(
+        reason(kavach.create_agent(again()).await),
+        Reason::NameTaken
+    );
     let second = kavach.create_agent(again().recreate()).await.unwrap();
     assert_ne!(first.id, second.id);
     let [_, (_, by_name), (_, by_credential)] = callers(first.id, "bot", &first.credential);
     let answer = world.authorize(by_name, read).await;
-    assert_eq!((answer.agent, answer.line[0].as_str()), (Some(second.id), "user:bob"));
-    assert_eq!(world.decide(by_credential, read).await, "deny: unknown_agent");
+    assert_eq!(
+        (answer.agent, answer.line[0].as_str()),
+        (Some(second.id), "user:bob")
+    );
+    assert_eq!(
+        world.decide(by_credential, read).await,
+        "deny: unknown_agent"
+    );
     check(
         &world,
         &[
@@ -319,8 +375,14 @@ async fn everything_survives_reopening(world: World) {
     assert_eq!(world.kavach.delegations(), delegations);
     assert_eq!(world.kavach.revision(), revision);
     assert_eq!(world.events().await, events);
-    assert_eq!(world.decide(&low.credential, "read app:repos").await, "allow");
-    assert_eq!(world.decide(&gone.id, "read app:repos").await, "deny: agent_revoked");
+    assert_eq!(
+        world.decide(&low.credential, "read app:repos").await,
+        "allow"
+    );
+    assert_eq!(
+        world.decide(&gone.id, "read app:repos").await,
+        "deny: agent_revoked"
+    );
     assert_eq!(world.check_log().await, log + 2);
 }
 
@@ -338,7 +400,9 @@ async fn editing_what_is_held_reaches_all_below() {
     edit.permissions = Some(vec!["read:app:**".parse().unwrap()]);
     kavach.update_agent(&top.id, edit.clone()).await.unwrap();
     check(&world, &[(&low.id, write, "deny: ancestor_narrowed")]).await;
-    let refused = kavach.spawn(&low.id, new_spawn("more", &["write:app:repos"])).await;
+    let refused = kavach
+        .spawn(&low.id, new_spawn("more", &["write:app:repos"]))
+        .await;
     assert_eq!(reason(refused), Reason::WiderThanParent);
 
     edit.permissions = Some(vec!["read,write:app:**".parse().unwrap()]);
@@ -347,10 +411,16 @@ async fn editing_what_is_held_reaches_all_below() {
 
     let mut edit = DelegationEdit::default();
     edit.permissions = Some(vec!["read:app:*".parse().unwrap()]);
-    kavach.update_delegation(&mid.delegation, edit).await.unwrap();
+    kavach
+        .update_delegation(&mid.delegation, edit)
+        .await
+        .unwrap();
     check(
         &world,
-        &[(&mid.id, write, "deny: no_matching_grant"), (&low.id, write, "deny: ancestor_narrowed")],
+        &[
+            (&mid.id, write, "deny: no_matching_grant"),
+            (&low.id, write, "deny: ancestor_narrowed"),
+        ],
     )
     .await;
 
@@ -358,7 +428,11 @@ async fn editing_what_is_held_reaches_all_below() {
     edit.expires_at = Edit::Set(world.kavach.now().plus_s(5));
     kavach.update_agent(&top.id, edit).await.unwrap();
     world.clock.advance_s(5);
-    check(&world, &[(&low.id, "read app:repos", "deny: ancestor_expired")]).await;
+    check(
+        &world,
+        &[(&low.id, "read app:repos", "deny: ancestor_expired")],
+    )
+    .await;
     let late = kavach.update_agent(&top.id, AgentEdit::default()).await;
     assert_eq!(reason(late), Reason::AlreadyExpired);
 }
@@ -366,9 +440,26 @@ async fn editing_what_is_held_reaches_all_below() {
 #[tokio::test]
 async fn a_name_that_looks_like_something_else_is_refused() {
     let world = World::on_memory().await;
-    for name in ["", "two words", "agt_x", "kv_x", "a:b", "a/b", "é", "a\0", "-a", "*"] {
-        let made = world.kavach.create_agent(new_agent("user:alice", name, &[])).await;
-        assert!(matches!(made, Err(ChangeError::Invalid(_))), "{name:?}: {made:?}");
+    for name in [
+        "",
+        "two words",
+        "agt_x",
+        "kv_x",
+        "a:b",
+        "a/b",
+        "é",
+        "a\0",
+        "-a",
+        "*",
+    ] {
+        let made = world
+            .kavach
+            .create_agent(new_agent("user:alice", name, &[]))
+            .await;
+        assert!(
+            matches!(made, Err(ChangeError::Invalid(_))),
+            "{name:?}: {made:?}"
+        );
     }
     assert_eq!(world.events().await.len(), 0);
 }
@@ -378,18 +469,37 @@ async fn forest(world: &World) -> (Vec<AgentId>, Vec<DelegationId>) {
     let kavach = &world.kavach;
     let all = "*:app:**";
     let a = world.agent("a", &[all]).await.id;
-    let b = kavach.create_agent(new_agent("user:bob", "b", &[all])).await.unwrap().id;
+    let b = kavach
+        .create_agent(new_agent("user:bob", "b", &[all]))
+        .await
+        .unwrap()
+        .id;
     let c = world.spawn(&a, "c", &[all]).await;
     let d = world.spawn(&a, "d", &["read:app:**"]).await;
     let e = world.spawn(&c.id, "e", &["read:app:*"]).await;
     // e is reached by three lines, g by two that share a delegation, f by one that is revoked.
     let via = |id| new_delegation(&["read:app:x"]).via(Leaf::Delegation(id));
-    let d_e = kavach.delegate(&d.id, &e.id, via(d.delegation)).await.unwrap().id;
+    let d_e = kavach
+        .delegate(&d.id, &e.id, via(d.delegation))
+        .await
+        .unwrap()
+        .id;
     let b_e = world.delegate(&b, &e.id, &["write:app:*"]).await.id;
     let f = world.spawn(&d.id, "f", &["read:app:x"]).await;
-    let g = kavach.spawn(&e.id, new_spawn("g", &[]).delegation(via(d_e))).await.unwrap();
-    let e_g = kavach.delegate(&e.id, &g.id, via(e.delegation)).await.unwrap().id;
-    let back = kavach.delegate(&g.id, &a, via(g.delegation)).await.unwrap().id;
+    let g = kavach
+        .spawn(&e.id, new_spawn("g", &[]).delegation(via(d_e)))
+        .await
+        .unwrap();
+    let e_g = kavach
+        .delegate(&e.id, &g.id, via(e.delegation))
+        .await
+        .unwrap()
+        .id;
+    let back = kavach
+        .delegate(&g.id, &a, via(g.delegation))
+        .await
+        .unwrap()
+        .id;
     kavach.revoke_delegation(&f.delegation).await.unwrap();
     let brief = new_delegation(&["read:app:**"]).ttl_s(1);
     let brief = kavach.delegate(&b, &f.id, brief).await.unwrap().id;
@@ -432,7 +542,9 @@ async fn the_blast_radius_is_what_actually_stops() {
         let before = live(kavach, &agents);
         let radius: BlastRadius = match target {
             0..7 => kavach.blast_radius_of_agent(&agents[target]).unwrap(),
-            _ => kavach.blast_radius_of_delegation(&delegations[target - 7]).unwrap(),
+            _ => kavach
+                .blast_radius_of_delegation(&delegations[target - 7])
+                .unwrap(),
         };
         let revoked = match target {
             0..7 => kavach.revoke_agent(&agents[target]).await,
@@ -458,6 +570,9 @@ async fn the_blast_radius_is_what_actually_stops() {
         assert_eq!(radius.agents, losers, "agents, target {target}");
         let mut nothing = losers.clone();
         nothing.retain(|agent| !after.iter().any(|(left, _)| left == agent));
-        assert_eq!(radius.left_with_nothing, nothing, "left with nothing, target {target}");
+        assert_eq!(
+            radius.left_with_nothing, nothing,
+            "left with nothing, target {target}"
+        );
     }
 }

@@ -2,8 +2,8 @@
 
 use kavach::audit::Query;
 use kavach::{
-    AgentEdit, AgentId, Call, Caller, DelegationEdit, DelegationId, Kavach, Leaf, Secret, SubjectId,
-    TenantId,
+    AgentEdit, AgentId, Call, Caller, DelegationEdit, DelegationId, Kavach, Leaf, Secret,
+    SubjectId, TenantId,
 };
 
 use crate::world::{
@@ -29,6 +29,7 @@ struct Ids {
 }
 
 /// Every answer to somebody who tries these ids, without the ids themselves.
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn try_all(kavach: &Kavach, own: &Ids, ids: &Ids) -> Vec<String> {
     let mut answers: Vec<String> = Vec::new();
     macro_rules! note {
@@ -55,32 +56,75 @@ async fn try_all(kavach: &Kavach, own: &Ids, ids: &Ids) -> Vec<String> {
         kavach.suspend_agent(&ids.agent).await,
         kavach.resume_agent(&ids.agent).await,
         kavach.revoke_agent(&ids.agent).await,
-        kavach.spawn(&ids.agent, new_spawn("s", &["read:app:x"])).await.map(drop),
-        kavach.delegate(&ids.agent, &ids.low, delegation()).await.map(drop),
-        kavach.delegate(&own.agent, &ids.low, delegation()).await.map(drop),
-        kavach.delegate(&ids.agent, &own.low, delegation()).await.map(drop),
+        kavach
+            .spawn(&ids.agent, new_spawn("s", &["read:app:x"]))
+            .await
+            .map(drop),
+        kavach
+            .delegate(&ids.agent, &ids.low, delegation())
+            .await
+            .map(drop),
+        kavach
+            .delegate(&own.agent, &ids.low, delegation())
+            .await
+            .map(drop),
+        kavach
+            .delegate(&ids.agent, &own.low, delegation())
+            .await
+            .map(drop),
         kavach.delegate(&own.agent, &own.low, via()).await.map(drop),
-        kavach.delegate(&own.agent, &own.low, via_root()).await.map(drop),
-        kavach.update_delegation(&ids.delegation, DelegationEdit::default()).await,
+        kavach
+            .delegate(&own.agent, &own.low, via_root())
+            .await
+            .map(drop),
+        kavach
+            .update_delegation(&ids.delegation, DelegationEdit::default())
+            .await,
         kavach.revoke_delegation(&ids.delegation).await,
     ];
-    for caller in [Caller::from(ids.agent), Caller::from(ids.low), Caller::from(&ids.credential)] {
+    for caller in [
+        Caller::from(ids.agent),
+        Caller::from(ids.low),
+        Caller::from(&ids.credential),
+    ] {
         let call = Call::new(caller, "read".parse().unwrap(), "app:x".parse().unwrap());
         let simulated = kavach.simulate(&call, None).unwrap();
         let answer = kavach.authorize_call(call).await.unwrap();
         note![(simulated.decision, &simulated.line, simulated.to_string()),];
-        note![(answer.decision, answer.agent, answer.owner, answer.hops, answer.grant),];
+        note![(
+            answer.decision,
+            answer.agent,
+            answer.owner,
+            answer.hops,
+            answer.grant
+        ),];
     }
     for query in [
-        Query { agent: Some(ids.agent), ..Query::default() },
-        Query { under: Some(ids.agent), ..Query::default() },
-        Query { owner: Some(ids.owner), ..Query::default() },
+        Query {
+            agent: Some(ids.agent),
+            ..Query::default()
+        },
+        Query {
+            under: Some(ids.agent),
+            ..Query::default()
+        },
+        Query {
+            owner: Some(ids.owner),
+            ..Query::default()
+        },
     ] {
         let events = found(kavach, query).await;
         let said = events.iter().map(|sealed| {
             let event = &sealed.event;
             let line = event.line.iter().map(|hop| hop.agent).collect::<Vec<_>>();
-            (event.kind, event.outcome, event.reason, event.owner, line, event.detail.clone())
+            (
+                event.kind,
+                event.outcome,
+                event.reason,
+                event.owner,
+                line,
+                event.detail.clone(),
+            )
         });
         note![said.collect::<Vec<_>>(),];
     }
@@ -108,13 +152,17 @@ async fn try_all(kavach: &Kavach, own: &Ids, ids: &Ids) -> Vec<String> {
 fn without_new_ids(text: &str) -> String {
     let mut kept = String::new();
     let mut rest = text;
-    while let Some(at) = ["evt_", "dlg_", "agt_", "EventId(", "AgentId(", "prefix", "kv_"]
-        .iter()
-        .filter_map(|start| rest.find(start))
-        .min()
+    while let Some(at) = [
+        "evt_", "dlg_", "agt_", "EventId(", "AgentId(", "prefix", "kv_",
+    ]
+    .iter()
+    .filter_map(|start| rest.find(start))
+    .min()
     {
         kept.push_str(&rest[..at]);
-        let end = rest[at..].find([',', ')', '}', ' ']).map_or(rest.len(), |end| at + end);
+        let end = rest[at..]
+            .find([',', ')', '}', ' '])
+            .map_or(rest.len(), |end| at + end);
         rest = &rest[end..];
     }
     kept.push_str(rest);
@@ -122,8 +170,14 @@ fn without_new_ids(text: &str) -> String {
 }
 
 async fn somebody(kavach: &Kavach) -> Ids {
-    let top = kavach.create_agent(new_agent("user:alice", "top", &["read:app:**"])).await.unwrap();
-    let low = kavach.spawn(&top.id, new_spawn("low", &["read:app:x"])).await.unwrap();
+    let top = kavach
+        .create_agent(new_agent("user:alice", "top", &["read:app:**"]))
+        .await
+        .unwrap();
+    let low = kavach
+        .spawn(&top.id, new_spawn("low", &["read:app:x"]))
+        .await
+        .unwrap();
     Ids {
         agent: top.id,
         low: low.id,
@@ -149,7 +203,10 @@ fn nobody(like: &Ids) -> Ids {
 async fn another_tenants_ids_are_answered_like_ids_that_never_were(world: World) {
     let theirs = somebody(&world.kavach).await;
     // Two tenants alike, one of which tries what is another's, and one what never was.
-    let (curious, harmless) = (world.kavach.in_tenant(tenant(1)), world.kavach.in_tenant(tenant(2)));
+    let (curious, harmless) = (
+        world.kavach.in_tenant(tenant(1)),
+        world.kavach.in_tenant(tenant(2)),
+    );
     let (own, other) = (somebody(&curious).await, somebody(&harmless).await);
     let tried = try_all(&curious, &own, &theirs).await;
     let blank = try_all(&harmless, &other, &nobody(&theirs)).await;
@@ -160,13 +217,18 @@ async fn another_tenants_ids_are_answered_like_ids_that_never_were(world: World)
     }
     // And nothing was done to those whose ids they were.
     assert_eq!(world.decide(theirs.low, "read app:x").await, "allow");
-    assert_eq!(world.decide(&theirs.credential, "read app:x").await, "allow");
+    assert_eq!(
+        world.decide(&theirs.credential, "read app:x").await,
+        "allow"
+    );
     assert_eq!(world.events().await.len(), 2 + 2);
     check_log(&*world.store, &[TenantId::DEFAULT, tenant(1), tenant(2)]).await;
 }
 
 fn without_revision(text: &str) -> String {
-    let Some(at) = text.find("revision: ") else { return text.to_owned() };
+    let Some(at) = text.find("revision: ") else {
+        return text.to_owned();
+    };
     let end = text[at + 10..].find(|c: char| !c.is_ascii_digit()).unwrap();
     format!("{}{}", &text[..at], &text[at + 10 + end..])
 }
@@ -181,19 +243,35 @@ async fn tenants_live_side_by_side(world: World) {
     assert_eq!(here.find_agent("top").unwrap().id, ours.agent);
     assert_eq!(there.find_agent("top").unwrap().id, theirs.agent);
     assert_eq!((here.agents().len(), there.agents().len()), (2, 2));
-    assert_eq!((here.delegations().len(), there.delegations().len()), (1, 1));
+    assert_eq!(
+        (here.delegations().len(), there.delegations().len()),
+        (1, 1)
+    );
     there.revoke_owner(&subject("user:alice")).await.unwrap();
     assert_eq!(world.decide(&name("low"), "read app:x").await, "allow");
-    let answer = there.authorize(&name("low"), "read", "app:x").await.unwrap();
+    let answer = there
+        .authorize(&name("low"), "read", "app:x")
+        .await
+        .unwrap();
     assert!(!answer.is_allowed());
     // A query that names another tenant asks its own all the same.
-    let sly = Query { tenant: tenant(1), ..Query::default() };
+    let sly = Query {
+        tenant: tenant(1),
+        ..Query::default()
+    };
     let events = found(here, sly).await;
     assert_eq!(events.len(), 3);
-    assert!(events.iter().all(|sealed| sealed.event.tenant == TenantId::DEFAULT));
+    assert!(
+        events
+            .iter()
+            .all(|sealed| sealed.event.tenant == TenantId::DEFAULT)
+    );
     assert_eq!(found(&there, Query::default()).await.len(), 4);
     // Private fields of another tenant's event are nobody's.
     let event = &found(&there, Query::default()).await[0].event;
-    assert_eq!(here.private(event).await.unwrap(), kavach::audit::Private::None);
+    assert_eq!(
+        here.private(event).await.unwrap(),
+        kavach::audit::Private::None
+    );
     check_log(&*world.store, &[TenantId::DEFAULT, tenant(1)]).await;
 }

@@ -20,11 +20,18 @@ on_each_store! {
 /// A few hundred events: three owners' agents, two levels, allows, denials and changes over six hours.
 async fn happened(world: &World) {
     let kavach = &world.kavach;
-    for (owner, top) in [("user:alice", "one"), ("user:bob", "two"), ("service:cron", "three")] {
+    for (owner, top) in [
+        ("user:alice", "one"),
+        ("user:bob", "two"),
+        ("service:cron", "three"),
+    ] {
         let new = new_agent(owner, top, &["read,write:mcp:**", "read:app:*"]);
         let top = kavach.create_agent(new).await.unwrap();
         let low = format!("{owner}-low").replace(':', "-");
-        let low = kavach.spawn(&top.id, new_spawn(&low, &["read:mcp:github:*"])).await.unwrap();
+        let low = kavach
+            .spawn(&top.id, new_spawn(&low, &["read:mcp:github:*"]))
+            .await
+            .unwrap();
         for round in 0..6 {
             world.clock.advance_s(1200);
             for what in [
@@ -50,6 +57,7 @@ async fn authorize_quietly(kavach: &Kavach, who: impl Into<kavach::Caller>, what
     drop(short(&authorize(kavach, who, what).await));
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn each_filter_finds_what_it_says(world: World) {
     happened(&world).await;
     let kavach = &world.kavach;
@@ -62,65 +70,106 @@ async fn each_filter_finds_what_it_says(world: World) {
     let middle = all[all.len() / 2].time_ns;
     let under = |event: &Event| event.line.iter().any(|hop| hop.agent == one);
     let within = |event: &Event, start: &str| {
-        event.resource.as_ref().is_some_and(|resource| resource.as_str().starts_with(start))
+        event
+            .resource
+            .as_ref()
+            .is_some_and(|resource| resource.as_str().starts_with(start))
     };
-    let is_read = |event: &Event| event.action.as_ref().is_some_and(|it| it.as_str() == "read");
+    let is_read = |event: &Event| {
+        event
+            .action
+            .as_ref()
+            .is_some_and(|it| it.as_str() == "read")
+    };
     type Holds<'a> = Box<dyn Fn(&Event) -> bool + 'a>;
     let cases: Vec<(&str, Query, Holds<'_>)> = vec![
         ("all", Query::default(), Box::new(|_| true)),
         (
             "agent",
-            Query { agent: Some(low), ..Query::default() },
+            Query {
+                agent: Some(low),
+                ..Query::default()
+            },
             Box::new(|event| event.agent == Some(low)),
         ),
         (
             "under",
-            Query { under: Some(one), ..Query::default() },
+            Query {
+                under: Some(one),
+                ..Query::default()
+            },
             Box::new(|event| event.agent == Some(one) || under(event)),
         ),
         (
             "owner",
-            Query { owner: alice, ..Query::default() },
+            Query {
+                owner: alice,
+                ..Query::default()
+            },
             Box::new(|event| event.owner == alice),
         ),
         (
             "action",
-            Query { action: Some("read".parse().unwrap()), ..Query::default() },
+            Query {
+                action: Some("read".parse().unwrap()),
+                ..Query::default()
+            },
             Box::new(is_read),
         ),
         (
             "resource",
-            Query { resource: Some("mcp:payroll:**".parse().unwrap()), ..Query::default() },
+            Query {
+                resource: Some("mcp:payroll:**".parse().unwrap()),
+                ..Query::default()
+            },
             Box::new(|event| within(event, "mcp:payroll:")),
         ),
         (
             "resource with a star",
-            Query { resource: Some("mcp:*:issues".parse().unwrap()), ..Query::default() },
+            Query {
+                resource: Some("mcp:*:issues".parse().unwrap()),
+                ..Query::default()
+            },
             Box::new(|event| within(event, "mcp:github:issues")),
         ),
         (
             "outcome",
-            Query { outcome: Some(Outcome::Deny), ..Query::default() },
+            Query {
+                outcome: Some(Outcome::Deny),
+                ..Query::default()
+            },
             Box::new(|event| event.outcome == Outcome::Deny),
         ),
         (
             "reason",
-            Query { reason: Some(Reason::AncestorSuspended), ..Query::default() },
+            Query {
+                reason: Some(Reason::AncestorSuspended),
+                ..Query::default()
+            },
             Box::new(|event| event.reason == Reason::AncestorSuspended),
         ),
         (
             "kind",
-            Query { kind: Some(EventKind::AgentSuspended), ..Query::default() },
+            Query {
+                kind: Some(EventKind::AgentSuspended),
+                ..Query::default()
+            },
             Box::new(|event| event.kind == EventKind::AgentSuspended),
         ),
         (
             "since",
-            Query { since_ns: Some(middle), ..Query::default() },
+            Query {
+                since_ns: Some(middle),
+                ..Query::default()
+            },
             Box::new(|event| event.time_ns >= middle),
         ),
         (
             "until",
-            Query { until_ns: Some(middle), ..Query::default() },
+            Query {
+                until_ns: Some(middle),
+                ..Query::default()
+            },
             Box::new(|event| event.time_ns < middle),
         ),
         (
@@ -143,7 +192,11 @@ async fn each_filter_finds_what_it_says(world: World) {
         ),
         (
             "nothing",
-            Query { agent: Some(one), reason: Some(Reason::Withdrawn), ..Query::default() },
+            Query {
+                agent: Some(one),
+                reason: Some(Reason::Withdrawn),
+                ..Query::default()
+            },
             Box::new(|_| false),
         ),
     ];
@@ -160,7 +213,10 @@ async fn export(kavach: &Kavach, query: Query, format: Format) -> (Vec<u8>, u64,
     let mut out = Vec::new();
     let mut progress = Vec::new();
     let mut note = |count| progress.push(count);
-    let count = kavach.export(query, format, &mut out, &mut note).await.unwrap();
+    let count = kavach
+        .export(query, format, &mut out, &mut note)
+        .await
+        .unwrap();
     (out, count, progress)
 }
 
@@ -178,7 +234,11 @@ async fn an_export_is_what_was_hashed(world: World) {
         assert_eq!(line, sealed.bytes);
         rebuilt.push(&leaf_hash(line), sealed.event.time_ns);
     }
-    assert_eq!(rebuilt, head(&*world.store).await.unwrap(), "the file alone gives the head");
+    assert_eq!(
+        rebuilt,
+        head(&*world.store).await.unwrap(),
+        "the file alone gives the head"
+    );
 }
 
 async fn an_export_as_csv_parses_back(world: World) {
@@ -191,7 +251,10 @@ async fn an_export_as_csv_parses_back(world: World) {
     let headers = reader.headers().unwrap().clone();
     let place = |column: &str| headers.iter().position(|header| header == column).unwrap();
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
-    assert_eq!((rows.len() as u64, count), (sealed.len() as u64, sealed.len() as u64));
+    assert_eq!(
+        (rows.len() as u64, count),
+        (sealed.len() as u64, sealed.len() as u64)
+    );
     for (row, sealed) in rows.iter().zip(&sealed) {
         let event = &sealed.event;
         let cell = |column: &str| row.get(place(column)).unwrap().to_owned();
@@ -203,22 +266,38 @@ async fn an_export_as_csv_parses_back(world: World) {
         assert_eq!(cell("reason"), event.reason.to_string());
         let text = |value: Option<String>| value.unwrap_or_default();
         assert_eq!(cell("agent"), text(event.agent.map(|id| id.to_string())));
-        assert_eq!(cell("resource"), text(event.resource.as_ref().map(ToString::to_string)));
+        assert_eq!(
+            cell("resource"),
+            text(event.resource.as_ref().map(ToString::to_string))
+        );
         let line: Vec<String> = event.line.iter().map(|hop| hop.agent.to_string()).collect();
         assert_eq!(cell("line"), line.join(">"));
         let owner = event.owner.and_then(|owner| world.kavach.subject(&owner));
-        assert_eq!(cell("owner_name"), text(owner.map(|owner| owner.to_string())));
+        assert_eq!(
+            cell("owner_name"),
+            text(owner.map(|owner| owner.to_string()))
+        );
         for cell in row {
-            assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{cell}");
+            assert!(
+                !cell.starts_with(['=', '+', '-', '@', '\t', '\r']),
+                "{cell}"
+            );
         }
     }
     let (empty, count, _) = export(
         &world.kavach,
-        Query { reason: Some(Reason::Withdrawn), ..Query::default() },
+        Query {
+            reason: Some(Reason::Withdrawn),
+            ..Query::default()
+        },
         Format::Csv,
     )
     .await;
-    assert_eq!((count, empty.split(|byte| *byte == b'\n').count()), (0, 2), "the header alone");
+    assert_eq!(
+        (count, empty.split(|byte| *byte == b'\n').count()),
+        (0, 2),
+        "the header alone"
+    );
 }
 
 async fn a_long_trail_comes_in_pages_and_whole(world: World) {
@@ -226,7 +305,11 @@ async fn a_long_trail_comes_in_pages_and_whole(world: World) {
     let top = world.agent("top", &["read:app:*"]).await.id;
     for round in 0..30 {
         let calls = (0..100).map(|number| {
-            let what = if (round + number) % 10 == 0 { "write" } else { "read" };
+            let what = if (round + number) % 10 == 0 {
+                "write"
+            } else {
+                "read"
+            };
             let resource = format!("app:x{number}");
             let kavach = kavach.clone();
             tokio::spawn(async move { kavach.authorize(&top, what, &resource).await.unwrap() })
@@ -252,9 +335,16 @@ async fn a_long_trail_comes_in_pages_and_whole(world: World) {
         }
     }
     assert!(trail.next_page().await.unwrap().is_none());
-    assert!(seen.len() >= 3001 && pages >= 4, "{} events in {pages} pages", seen.len());
+    assert!(
+        seen.len() >= 3001 && pages >= 4,
+        "{} events in {pages} pages",
+        seen.len()
+    );
     assert!((0..3001).all(|index| seen.contains(&index)));
-    let denied = Query { outcome: Some(Outcome::Deny), ..Query::default() };
+    let denied = Query {
+        outcome: Some(Outcome::Deny),
+        ..Query::default()
+    };
     assert_eq!(found(kavach, denied).await.len(), 300);
     assert_eq!(world.check_log().await, 3002);
 }
@@ -265,13 +355,19 @@ async fn a_page_that_fails_is_asked_for_again() {
     happened(&world).await;
     let all = world.events().await.len();
     let mut trail = world.kavach.audit(Query::default());
-    world.faults.inject(Call::AuditScan, When::Nth(1), Fault::Unavailable);
+    world
+        .faults
+        .inject(Call::AuditScan, When::Nth(1), Fault::Unavailable);
     trail.next_page().await.unwrap_err();
     assert_eq!(trail.next_page().await.unwrap().unwrap().len(), all);
-    world.faults.inject(Call::AuditScan, When::Nth(1), Fault::Unavailable);
+    world
+        .faults
+        .inject(Call::AuditScan, When::Nth(1), Fault::Unavailable);
     let mut out = Vec::new();
     let mut quiet = |_| {};
-    let export = world.kavach.export(Query::default(), Format::Jsonl, &mut out, &mut quiet);
+    let export = world
+        .kavach
+        .export(Query::default(), Format::Jsonl, &mut out, &mut quiet);
     assert!(matches!(export.await, Err(kavach::ExportError::Store(_))));
 }
 
@@ -301,9 +397,14 @@ async fn an_export_whose_output_fails_says_so() {
         for bytes in [0, 1, 1000] {
             let mut full = Full(bytes);
             let mut quiet = |_| {};
-            let export = world.kavach.export(Query::default(), format, &mut full, &mut quiet);
+            let export = world
+                .kavach
+                .export(Query::default(), format, &mut full, &mut quiet);
             let error = export.await.unwrap_err();
-            assert!(matches!(error, kavach::ExportError::Output(_)), "{format:?}: {error}");
+            assert!(
+                matches!(error, kavach::ExportError::Output(_)),
+                "{format:?}: {error}"
+            );
         }
     }
 }

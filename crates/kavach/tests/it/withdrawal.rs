@@ -31,7 +31,10 @@ impl Scene {
         let kavach = &world.kavach;
         let top = new_agent("user:alice", "top", &["read:app:**"]);
         let top = kavach.create_agent(top).await.unwrap();
-        let given = ["read:app:repos?expires=2026-11-21T10:00:30Z", "read:app:notes"];
+        let given = [
+            "read:app:repos?expires=2026-11-21T10:00:30Z",
+            "read:app:notes",
+        ];
         let given = new_delegation(&given).ttl_s(40);
         let low = new_spawn("low", &[]).delegation(given);
         let mut low = kavach.spawn(&top.id, low).await.unwrap();
@@ -59,7 +62,10 @@ impl Scene {
         let kavach = self.world.kavach.clone();
         let mut answer: Answer =
             Box::pin(async move { kavach.authorize(caller, "read", "app:repos").await });
-        assert!(poll_once(&mut answer).is_pending(), "the answer did not wait");
+        assert!(
+            poll_once(&mut answer).is_pending(),
+            "the answer did not wait"
+        );
         answer
     }
 
@@ -82,18 +88,27 @@ impl Scene {
             "the owner is off-boarded" | "the owner is off-boarded and reinstated" => {
                 kavach.revoke_owner(&subject("user:alice")).await.unwrap();
                 if what.ends_with("reinstated") {
-                    kavach.reinstate_owner(&subject("user:alice")).await.unwrap();
+                    kavach
+                        .reinstate_owner(&subject("user:alice"))
+                        .await
+                        .unwrap();
                 }
             }
             "another owner is off-boarded" => {
                 kavach.revoke_owner(&subject("user:bob")).await.unwrap();
             }
             "the delegation is revoked" => {
-                kavach.revoke_delegation(&self.low.delegation).await.unwrap();
+                kavach
+                    .revoke_delegation(&self.low.delegation)
+                    .await
+                    .unwrap();
             }
             "the delegation is narrowed" => {
                 delegation.permissions = permissions("read:app:notes");
-                kavach.update_delegation(&self.low.delegation, delegation).await.unwrap();
+                kavach
+                    .update_delegation(&self.low.delegation, delegation)
+                    .await
+                    .unwrap();
             }
             "its parent is narrowed" => {
                 agent.permissions = permissions("read:app:notes");
@@ -132,22 +147,58 @@ const TABLE: [(&str, &str, Option<&str>); 27] = [
     ("the agent is revoked", "name", Some("agent_revoked")),
     ("the agent is revoked", "credential", Some("unknown_agent")),
     ("its parent is revoked", "id", Some("ancestor_revoked")),
-    ("its parent is revoked", "credential", Some("ancestor_revoked")),
+    (
+        "its parent is revoked",
+        "credential",
+        Some("ancestor_revoked"),
+    ),
     ("the agent is suspended", "id", Some("agent_suspended")),
     ("its parent is suspended", "id", Some("ancestor_suspended")),
-    ("its parent is suspended", "credential", Some("ancestor_suspended")),
+    (
+        "its parent is suspended",
+        "credential",
+        Some("ancestor_suspended"),
+    ),
     ("the owner is off-boarded", "id", Some("owner_revoked")),
-    ("the owner is off-boarded and reinstated", "id", Some("owner_revoked")),
-    ("the delegation is revoked", "id", Some("delegation_revoked")),
-    ("the delegation is narrowed", "id", Some("no_matching_grant")),
+    (
+        "the owner is off-boarded and reinstated",
+        "id",
+        Some("owner_revoked"),
+    ),
+    (
+        "the delegation is revoked",
+        "id",
+        Some("delegation_revoked"),
+    ),
+    (
+        "the delegation is narrowed",
+        "id",
+        Some("no_matching_grant"),
+    ),
     ("its parent is narrowed", "id", Some("ancestor_narrowed")),
     ("its parent's time passes", "id", Some("ancestor_expired")),
     ("30 seconds pass", "id", Some("grant_expired")),
     ("40 seconds pass", "name", Some("delegation_expired")),
-    ("20 seconds pass", "earlier credential", Some("credential_expired")),
-    ("the credential is rotated away", "credential", Some("unknown_agent")),
-    ("the credential is rotated away", "earlier credential", Some("unknown_agent")),
-    ("it is revoked and its name taken again", "name", Some("agent_revoked")),
+    (
+        "20 seconds pass",
+        "earlier credential",
+        Some("credential_expired"),
+    ),
+    (
+        "the credential is rotated away",
+        "credential",
+        Some("unknown_agent"),
+    ),
+    (
+        "the credential is rotated away",
+        "earlier credential",
+        Some("unknown_agent"),
+    ),
+    (
+        "it is revoked and its name taken again",
+        "name",
+        Some("agent_revoked"),
+    ),
     ("nothing", "id", None),
     ("its parent is suspended and resumed", "id", None),
     ("its parent is widened", "id", None),
@@ -178,7 +229,10 @@ async fn check(scene: Scene, answer: Authorization, what: &str, because: Option<
             let event = &events[last];
             assert_eq!(answer.audit_id, Some(event.id), "{what}");
             assert_eq!(event.withdraws, Some(events[allow].id), "{what}");
-            assert_eq!((event.outcome, event.reason), (Outcome::Deny, Reason::Withdrawn));
+            assert_eq!(
+                (event.outcome, event.reason),
+                (Outcome::Deny, Reason::Withdrawn)
+            );
             let detail = Detail::Text(because.to_owned());
             assert_eq!(event.detail.get("because"), Some(&detail), "{what}");
             assert_eq!(event.agent, Some(scene.low.id));
@@ -190,7 +244,10 @@ async fn check(scene: Scene, answer: Authorization, what: &str, because: Option<
     let changed = place(&|event| {
         event.index > 3 && event.kind != EventKind::Authorize && event.kind != EventKind::Withdrawn
     });
-    assert!(changed.is_none_or(|at| at > allow), "{what}: {changed:?} and {allow}");
+    assert!(
+        changed.is_none_or(|at| at > allow),
+        "{what}: {changed:?} and {allow}"
+    );
     world.check_log().await;
     world.check_graph().await;
 }
@@ -227,14 +284,16 @@ async fn an_allow_in_one_commit_with_what_ends_its_line_does_not_leave() {
         // Another answer holds the committer up, so that the next two gather behind it.
         let other = scene.world.kavach.clone();
         let held = scene.other.id;
-        let held =
-            tokio::spawn(async move { other.authorize(&held, "write", "app:repos").await });
+        let held = tokio::spawn(async move { other.authorize(&held, "write", "app:repos").await });
         gate.arrived(1).await;
         let waiting = scene.ask("id");
         let mut change: Pin<Box<dyn Future<Output = ()>>> = Box::pin(scene.happens(what));
         assert!(poll_once(&mut change).is_pending());
         gate.open();
-        assert_eq!(short(&held.await.unwrap().unwrap()), "deny: no_matching_grant");
+        assert_eq!(
+            short(&held.await.unwrap().unwrap()),
+            "deny: no_matching_grant"
+        );
         let (answer, ()) = tokio::join!(waiting, change);
         // One for the other answer, one for both, one for the withdrawal.
         assert_eq!(faults.seen(Call::Commit), before + 3, "{what}");
@@ -247,7 +306,10 @@ async fn an_answer_that_is_on_record_and_not_yet_given_is_looked_at_again() {
     // The store has the event, and has not said so yet.
     let scene = Scene::on(On::Memory).await;
     let gate = Gate::new();
-    scene.world.faults.inject(Call::Commit, When::Nth(1), Fault::HeldAfter(gate.clone()));
+    scene
+        .world
+        .faults
+        .inject(Call::Commit, When::Nth(1), Fault::HeldAfter(gate.clone()));
     let waiting = scene.ask("id");
     let what = "its parent is revoked";
     let mut change: Pin<Box<dyn Future<Output = ()>>> = Box::pin(scene.happens(what));
@@ -258,7 +320,13 @@ async fn an_answer_that_is_on_record_and_not_yet_given_is_looked_at_again() {
         change.await;
     };
     open.await;
-    check(scene, waiting.await.unwrap(), what, Some("ancestor_revoked")).await;
+    check(
+        scene,
+        waiting.await.unwrap(),
+        what,
+        Some("ancestor_revoked"),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -266,9 +334,15 @@ async fn a_withdrawal_that_cannot_be_recorded_is_a_denial_all_the_same() {
     let scene = Scene::on(On::Memory).await;
     let waiting = scene.ask("id");
     scene.happens("the agent is revoked").await;
-    scene.world.faults.inject(Call::Commit, When::Each, Fault::Unavailable);
+    scene
+        .world
+        .faults
+        .inject(Call::Commit, When::Each, Fault::Unavailable);
     let answer = waiting.await.unwrap();
-    assert_eq!((short(&answer).as_str(), answer.audit_id), ("deny: withdrawn", None));
+    assert_eq!(
+        (short(&answer).as_str(), answer.audit_id),
+        ("deny: withdrawn", None)
+    );
     scene.world.check_log().await;
 }
 
@@ -293,6 +367,9 @@ async fn an_allow_says_how_far_the_graph_had_come_when_it_left() {
     let answer = waiting.await.unwrap();
     assert_eq!(answer.revision, before + 1);
     let events = scene.world.events().await;
-    let event = events.iter().find(|event| Some(event.id) == answer.audit_id).unwrap();
+    let event = events
+        .iter()
+        .find(|event| Some(event.id) == answer.audit_id)
+        .unwrap();
     assert_eq!(event.revision, before, "the event says when it was decided");
 }

@@ -105,17 +105,6 @@ impl World {
         Self::open(place, clock, master_key).await
     }
 
-    /// A second node's view of the same records, as a fresh process would load them. Memory only.
-    pub(crate) async fn loaded_anew(&self) -> Kavach {
-        open_node(
-            Arc::clone(&self.store),
-            &Faults::new(),
-            &self.clock,
-            self.master_key,
-        )
-        .await
-    }
-
     /// The file that the store lies in.
     pub(crate) fn file(&self) -> PathBuf {
         match &self.place {
@@ -139,7 +128,12 @@ impl World {
             .unwrap()
     }
 
-    pub(crate) async fn delegate(&self, from: &AgentId, to: &AgentId, permissions: &[&str]) -> Delegated {
+    pub(crate) async fn delegate(
+        &self,
+        from: &AgentId,
+        to: &AgentId,
+        permissions: &[&str],
+    ) -> Delegated {
         self.kavach
             .delegate(from, to, new_delegation(permissions))
             .await
@@ -233,7 +227,11 @@ pub(crate) fn new_delegation(permissions: &[&str]) -> NewDelegation {
 }
 
 /// `what` is an action and a resource: `read mcp:github:repos`.
-pub(crate) async fn authorize(kavach: &Kavach, who: impl Into<Caller>, what: &str) -> Authorization {
+pub(crate) async fn authorize(
+    kavach: &Kavach,
+    who: impl Into<Caller>,
+    what: &str,
+) -> Authorization {
     let (action, resource) = what.split_once(' ').unwrap();
     kavach.authorize(who, action, resource).await.unwrap()
 }
@@ -248,7 +246,11 @@ pub(crate) fn short(answer: &Authorization) -> String {
 }
 
 /// The ways to say who is calling.
-pub(crate) fn callers(id: AgentId, called: &str, credential: &Secret) -> [(&'static str, Caller); 3] {
+pub(crate) fn callers(
+    id: AgentId,
+    called: &str,
+    credential: &Secret,
+) -> [(&'static str, Caller); 3] {
     [
         ("id", Caller::from(id)),
         ("name", Caller::parse(called).unwrap()),
@@ -347,7 +349,10 @@ pub(crate) async fn sealed_events(store: &dyn Store, tenants: &[TenantId]) -> Ve
 pub(crate) async fn head(store: &dyn Store) -> Option<Head> {
     let heads = scan(store, LOG_HEADS).await;
     assert!(heads.len() <= 1, "a node has one log");
-    heads.values().next().map(|bytes| Head::decode(bytes).unwrap())
+    heads
+        .values()
+        .next()
+        .map(|bytes| Head::decode(bytes).unwrap())
 }
 
 /// Looks whether the events of these tenants make up the whole log. Returns how many there are.
@@ -365,10 +370,17 @@ pub(crate) async fn check_log(store: &dyn Store, tenants: &[TenantId]) -> u64 {
         last_ns = sealed.event.time_ns;
         assert_eq!(&SealedEvent::decode(&sealed.bytes).unwrap(), sealed);
     }
-    let leaves: Vec<[u8; 32]> = events.iter().map(|sealed| leaf_hash(&sealed.bytes)).collect();
+    let leaves: Vec<[u8; 32]> = events
+        .iter()
+        .map(|sealed| leaf_hash(&sealed.bytes))
+        .collect();
     assert_eq!(head.size(), leaves.len() as u64);
     if !leaves.is_empty() {
-        assert_eq!(head.root(), root(&leaves), "the head is not the head of these events");
+        assert_eq!(
+            head.root(),
+            root(&leaves),
+            "the head is not the head of these events"
+        );
     }
     assert_eq!(store.health().await.unwrap().events, head.size());
     head.size()
@@ -387,7 +399,9 @@ fn root(leaves: &[[u8; 32]]) -> [u8; 32] {
 
 /// Polls once, with nobody to wake.
 pub(crate) fn poll_once<T>(future: &mut Pin<Box<impl Future<Output = T> + ?Sized>>) -> Poll<T> {
-    future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    future
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// What an agent may do, as text, line by line.

@@ -45,7 +45,10 @@ impl Create {
             revision: created.revision,
             audit_id: created.audit_id,
         };
-        issued.print(console, "the credential is shown only now: hand it to the agent, and to nobody else")
+        issued.print(
+            console,
+            "the credential is shown only now: hand it to the agent, and to nobody else",
+        )
     }
 
     fn new_agent(&self) -> Result<NewAgent, Failure> {
@@ -67,4 +70,3 @@ impl Create {
         Ok(if self.recreate { new.recreate() } else { new })
     }
 }
-

@@ -39,6 +39,9 @@ impl Rotate {
             revision: rotated.revision,
             audit_id: rotated.audit_id,
         };
-        issued.print(console, &format!("the credential is shown only now; {earlier}"))
+        issued.print(
+            console,
+            &format!("the credential is shown only now; {earlier}"),
+        )
     }
 }

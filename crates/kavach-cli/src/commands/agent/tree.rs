@@ -171,7 +171,12 @@ fn mermaid(trees: &[Owned]) -> Vec<String> {
                 ended,
             } => {
                 let arrow = if ended { "-.->" } else { "-->" };
-                format!("  {} {arrow}|\"{label}\"| {}", word(from), word(to))
+                let label = if label.is_empty() {
+                    String::new()
+                } else {
+                    format!("|\"{label}\"|")
+                };
+                format!("  {} {arrow}{label} {}", word(from), word(to))
             }
         });
     });

@@ -1,9 +1,11 @@
 //! Lines do not help, hide or end one another.
 
-use kavach_core::{DelegationEdit, Edit, Leaf, Reason, SpawnDraft, TenantId};
+use kavach_core::{
+    AgentEdit, DelegationEdit, DelegationId, Edit, Leaf, Reason, SpawnDraft, TenantId,
+};
 
 use super::three;
-use crate::world::{TENANT, World, denied, told};
+use crate::world::{TENANT, World, denied, permissions, told};
 
 #[test]
 fn a_worse_grant_does_not_hide_a_better_one() {
@@ -45,6 +47,32 @@ fn a_worse_line_does_not_hide_a_better_one() {
         let verdict = world.answer(other, "read", "mcp:a");
         assert_eq!(told(verdict.decision), "allow");
         assert_eq!(verdict.leaf, Some(Leaf::Delegation(left)));
+    }
+}
+
+#[test]
+fn of_two_lines_that_allow_the_same_one_is_named_whatever_came_first() {
+    for ids in [[1, 2], [2, 1]] {
+        let mut world = World::new();
+        let giver = world.agent("giver", &["read:mcp:*"]);
+        let other = world.agent("other", &["*:**"]);
+        let texts = ["read:mcp:a", "read:mcp:*"];
+        for (text, id) in texts.into_iter().zip(ids) {
+            let mut draft = world.delegation_draft(giver, other, &[text]);
+            draft.id = DelegationId::from_u128(id);
+            world.try_delegate(draft).unwrap();
+        }
+        // `*:**` is before `read:mcp:*`, and that is before `read:mcp:a`.
+        assert_eq!(
+            world.answer(other, "read", "mcp:a").leaf,
+            Some(Leaf::Root(other))
+        );
+        let mut edit = AgentEdit::default();
+        edit.permissions = Some(permissions(&["write:mcp:a"]));
+        let change = world.graph.update_agent(TENANT, other, edit, world.now);
+        world.commit(change).unwrap();
+        let star = Leaf::Delegation(DelegationId::from_u128(ids[1]));
+        assert_eq!(world.answer(other, "read", "mcp:a").leaf, Some(star));
     }
 }
 
