@@ -1,10 +1,10 @@
 //! The command line on the embedded store.
 //!
-//! The binary `kavach` calls [`main`] and does nothing else. [`Arguments`](arguments::Arguments) says what
-//! can be written, and each command is a file of [`commands`]: it opens the [`data`] folder, asks or
-//! changes the facade, and prints to the [`console`]: results to standard output, everything that is said
+//! The binary `kavach` calls [`main`] and does nothing else. `Arguments` says what
+//! can be written, and each command is a file of `commands`: it opens the `data` folder, asks or
+//! changes the facade, and prints to the `console`: results to standard output, everything that is said
 //! to a person to standard error. What comes from outside is read at the edge: the file of `apply` by
-//! [`declaration`], requests by [`requests`], times by [`when`].
+//! `declaration`, requests by `requests`, times by `when`.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;

@@ -1,6 +1,6 @@
 //! What people call things, and what they are.
 
-use kavach::{Agent, AgentId, Kavach, Leaf, Name, Reason, SubjectId};
+use kavach::{Agent, AgentId, Kavach, Leaf, Name, Permission, Reason, SubjectId, Timestamp};
 
 use crate::failure::{Failure, quoted};
 
@@ -102,4 +102,26 @@ pub(crate) fn standing(fault: Option<Reason>) -> &'static str {
         Some(Reason::AncestorExpired) => "expired above",
         Some(other) => other.code(),
     }
+}
+
+/// Permissions as people read them, and when all of them end: an end that each of them has is told once,
+/// with the one on all of them.
+pub(crate) fn summary<'a>(
+    permissions: impl Iterator<Item = &'a Permission> + Clone,
+    own_end: Option<Timestamp>,
+) -> (Vec<String>, Option<String>) {
+    let ends = permissions
+        .clone()
+        .map(|permission| permission.constraints.expires_at);
+    let first = ends.clone().next().flatten();
+    let common = first.filter(|first| ends.clone().all(|end| end == Some(*first)));
+    let texts = permissions.map(|permission| {
+        let mut permission = permission.clone();
+        if common.is_some() {
+            permission.constraints.expires_at = None;
+        }
+        permission.to_string()
+    });
+    let until = [common, own_end].into_iter().flatten().min();
+    (texts.collect(), until.map(|at| at.to_string()))
 }

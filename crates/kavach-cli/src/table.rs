@@ -1,6 +1,6 @@
 //! Rows in columns, and names with values.
 
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table as Grid, presets};
+use comfy_table::{Attribute, Cell, Color, Table as Grid, presets};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -17,14 +17,12 @@ impl Table {
     pub(crate) fn new(console: &Console, header: &[&str]) -> Self {
         let mut grid = Grid::new();
         grid.load_style(presets::NOTHING);
+        // Lines are as long as they are: an id that is cut in two cannot be copied.
+        grid.force_no_tty();
+        if console.paint == Paint::Colours {
+            grid.enforce_styling().style_text_only();
+        }
         let paint = console.paint;
-        match (console.is_for_people(), paint) {
-            (true, Paint::Colours) => grid.set_content_arrangement(ContentArrangement::Dynamic),
-            (true, Paint::Plain) => grid
-                .set_content_arrangement(ContentArrangement::Dynamic)
-                .force_no_tty(),
-            (false, _) => grid.force_no_tty(),
-        };
         let header = header
             .iter()
             .map(|name| inked(name.to_uppercase(), Ink::Faint, paint));

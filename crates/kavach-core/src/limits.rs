@@ -8,7 +8,8 @@ pub const SEGMENTS_MAX: usize = 8;
 pub const SEGMENT_BYTES_MAX: usize = 128;
 /// Bytes in an action.
 pub const ACTION_BYTES_MAX: usize = 64;
-/// Actions in one permission. A permission with more of them wants `*` or a second permission.
+/// Actions in one permission: narrowing keeps one bit of a `u64` for each. A permission with more of them
+/// wants `*` or a second permission.
 pub const ACTIONS_MAX: usize = 64;
 /// Bytes in the shorthand of one permission: 64 actions, a pattern, and constraints.
 pub const SHORTHAND_BYTES_MAX: usize = 8 * 1024;

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::action::Actions;
 use crate::delegation::Mode;
 use crate::graph::{Graph, Holding, Node};
-use crate::limits::{GRANTS_MAX, PIECES_MAX};
+use crate::limits::{ACTIONS_MAX, GRANTS_MAX, PIECES_MAX};
 use crate::pattern::Pattern;
 use crate::permission::{Constraints, Permission};
 use crate::reason::Reason;
@@ -182,22 +182,31 @@ fn admits(bounds: &Constraints, named: &Constraints) -> bool {
 }
 
 /// The part of `wanted`, one action of it or all, that the union of `held` does not cover.
-fn wider<'a>(
-    wanted: &Permission,
-    held: impl Iterator<Item = &'a Permission> + Clone,
-) -> Option<Actions> {
-    let covered = |actions: &Actions| {
-        let able = held.clone().filter(|held| held.actions.contains(actions));
-        wanted
-            .pattern
-            .is_covered_by(&able.map(|held| &held.pattern))
-    };
+fn wider<'a>(wanted: &Permission, held: impl Iterator<Item = &'a Permission>) -> Option<Actions> {
+    let near = held.filter(|held| held.pattern.overlaps(&wanted.pattern));
+    let near: Vec<(&Pattern, u64)> = near
+        .map(|held| (&held.pattern, bits(&held.actions, &wanted.actions)))
+        .collect();
+    let open = wanted
+        .pattern
+        .left_open(&near, bits(&wanted.actions, &wanted.actions));
     match wanted.actions.listed() {
-        None => (!covered(&wanted.actions)).then(|| wanted.actions.clone()),
-        Some(actions) => actions
-            .iter()
-            .cloned()
-            .map(Actions::only)
-            .find(|action| !covered(action)),
+        _ if open == 0 => None,
+        None => Some(wanted.actions.clone()),
+        Some(actions) => {
+            let first = actions.get(open.trailing_zeros() as usize)?;
+            Some(Actions::only(first.clone()))
+        }
+    }
+}
+
+/// One bit for each action of `wanted`, of which there are at most 64, or one for all: set if `held` has it.
+fn bits(held: &Actions, wanted: &Actions) -> u64 {
+    const { assert!(ACTIONS_MAX <= 64, "an action would fall out of the bits") };
+    match wanted.listed() {
+        None => u64::from(held.listed().is_none()),
+        Some(actions) => actions.iter().rev().fold(0, |bits, action| {
+            bits << 1 | u64::from(held.matches(action))
+        }),
     }
 }

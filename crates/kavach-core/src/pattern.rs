@@ -107,51 +107,64 @@ impl Pattern {
     /// that leaves out none but a few of exactly 512 bytes.
     #[must_use]
     pub fn meet(&self, other: &Self) -> Option<Self> {
-        let (short, long) = if self.segments.len() <= other.segments.len() {
-            (self, other)
-        } else {
-            (other, self)
-        };
-        let tail = match (short.tail, long.tail) {
-            (true, true) => true,
-            (true, false) if short.segments.len() < long.segments.len() => false,
-            (false, false) if short.segments.len() == long.segments.len() => false,
-            _ => return None,
-        };
-        let mut segments = Vec::with_capacity(long.segments.len());
-        for (mine, its) in short.segments.iter().zip(&long.segments) {
-            segments.push(mine.meet(its)?.clone());
+        if !self.overlaps(other) {
+            return None;
         }
-        segments.extend(long.segments.iter().skip(short.segments.len()).cloned());
-        let met = Self { segments, tail };
+        let (short, long) = self.by_length(other);
+        let shared = short.segments.iter().zip(&long.segments);
+        let rest = long.segments.iter().skip(short.segments.len());
+        let met = Self {
+            segments: shared
+                .filter_map(|(mine, its)| mine.meet(its))
+                .chain(rest)
+                .cloned()
+                .collect(),
+            tail: short.tail && long.tail,
+        };
         (met.to_string().len() <= RESOURCE_BYTES_MAX).then_some(met)
     }
 
-    /// Whether the union of `others` contains this pattern, even where no single one does.
+    /// Whether there are resources in both sets.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        let (short, long) = self.by_length(other);
+        let lengths = match (short.tail, long.tail) {
+            (true, true) => true,
+            (true, false) => short.segments.len() < long.segments.len(),
+            (false, false) => short.segments.len() == long.segments.len(),
+            (false, true) => false,
+        };
+        let mut shared = short.segments.iter().zip(&long.segments);
+        lengths && shared.all(|(mine, its)| mine.meet(its).is_some())
+    }
+
+    fn by_length<'a>(&'a self, other: &'a Self) -> (&'a Self, &'a Self) {
+        if self.segments.len() <= other.segments.len() {
+            (self, other)
+        } else {
+            (other, self)
+        }
+    }
+
+    /// Which bits of `asked` are left open: each of `others` settles its own bits where it contains this
+    /// pattern, and so does a union of them, even where no single one does.
     ///
     /// Only lengths can be split: `mcp:**` is `mcp:*` and `mcp:*:**` together. Segments cannot, because
     /// there are always texts that no finite list names.
-    pub(crate) fn is_covered_by<'a>(
-        &self,
-        others: &(impl Iterator<Item = &'a Self> + Clone),
-    ) -> bool {
-        if others.clone().any(|other| other.contains(self)) {
-            return true;
-        }
-        let longest = others
-            .clone()
-            .map(|other| other.segments.len())
-            .max()
-            .unwrap_or(0);
+    pub(crate) fn left_open(&self, others: &[(&Self, u64)], asked: u64) -> u64 {
+        let containing = others.iter().filter(|(other, _)| other.contains(self));
+        let open = containing.fold(asked, |open, (_, bits)| open & !bits);
+        let lengths = others.iter().map(|(other, _)| other.segments.len());
+        let longest = lengths.max().unwrap_or(0);
         // The first segment is the kind: `**` alone does not split into finitely many.
-        if !self.tail || self.segments.is_empty() || self.segments.len() >= longest {
-            return false;
+        let splits = self.tail && !self.segments.is_empty() && self.segments.len() < longest;
+        if open == 0 || !splits {
+            return open;
         }
         let mut longer = self.clone();
         longer.segments.push(Segment::Any);
         let mut exact = longer.clone();
         exact.tail = false;
-        exact.is_covered_by(others) && longer.is_covered_by(others)
+        exact.left_open(others, open) | longer.left_open(others, open)
     }
 }
 

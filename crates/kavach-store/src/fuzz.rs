@@ -6,10 +6,14 @@ use crate::records::{GRAPH_SPACES, decode, encode, key_of};
 /// again as the same record, under a key of that space.
 pub fn records(bytes: &[u8]) {
     for space in GRAPH_SPACES {
-        let Ok(Some(record)) = decode(space.name(), bytes) else { continue };
+        let Ok(Some(record)) = decode(space.name(), bytes) else {
+            continue;
+        };
         assert_eq!(key_of(&record.key()).space(), space);
         let written = encode(&record).map_err(|error| error.to_string());
-        let again = written.as_ref().map(|bytes| decode(space.name(), bytes).ok().flatten());
+        let again = written
+            .as_ref()
+            .map(|bytes| decode(space.name(), bytes).ok().flatten());
         assert_eq!(again, Ok(Some(record)));
     }
 }

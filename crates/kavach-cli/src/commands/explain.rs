@@ -160,10 +160,11 @@ fn print(
     let head = console.paint.ink(ink, format!("{decision} {reason}"));
     console.line(format_args!("{head}\n{given}"))?;
     for line in lines {
+        let paint = console.paint;
         let fault = line
             .fault
-            .map_or(String::new(), |fault| format!(" ({fault})"));
-        let fault = console.paint.ink(Ink::Bad, fault);
+            .map(|fault| paint.ink(Ink::Bad, format!(" ({fault})")).to_string());
+        let fault = fault.unwrap_or_default();
         let names = console.paint.ink(Ink::Strong, line.line.join(" > "));
         console.line(format_args!("\n{names}{fault}"))?;
         let mut table = Table::new(console, &["agent", "grant", "permission", "says"]);

@@ -144,7 +144,9 @@ impl<'a> Stream<'a> {
         let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
         while open || !self.waiting.is_empty() {
             let has_room = self.waiting.len() < IN_FLIGHT_MAX && self.bytes < IN_FLIGHT_BYTES_MAX;
-            if !self.front_is_answered() {
+            let nothing_to_read = !has_room || input.parsed.is_empty();
+            if nothing_to_read && !self.front_is_answered() {
+                // About to wait: whoever waits for answers gets those that there are.
                 console.flush()?;
             }
             tokio::select! {

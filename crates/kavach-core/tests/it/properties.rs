@@ -162,7 +162,9 @@ fn renaming_literals_changes_nothing() {
         },
         reversed: false,
     };
-    check(24, &steps(60), |steps| {
+    check(24, &steps(60), |mut steps| {
+        // A grant is dropped by its place among the others, and that does go by the bytes.
+        steps.retain(|step| !matches!(step, Step::DropGrant(..)));
         // Which of two lines is named, and which grant, goes by the bytes.
         compare_spelled(&steps, spelling, |plain, renamed| {
             plain.decision == renamed.decision

@@ -37,6 +37,8 @@ pub(crate) fn hold<S: Strategy>(seed: u64, cases: u32, strategy: &S, check: impl
     let config = Config {
         cases,
         failure_persistence: None,
+        // As many as it takes: what generators filter out is rare.
+        max_local_rejects: u32::MAX,
         max_shrink_iters: 4096,
         ..Config::default()
     };

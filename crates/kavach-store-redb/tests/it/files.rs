@@ -178,7 +178,10 @@ async fn a_store_that_was_quiet_before_a_crash_needs_no_repair() {
             break;
         }
     }
-    assert_eq!(value(&RedbStore::open(&copy).unwrap()).await.unwrap(), b"one");
+    assert_eq!(
+        value(&RedbStore::open(&copy).unwrap()).await.unwrap(),
+        b"one"
+    );
 }
 
 #[test]

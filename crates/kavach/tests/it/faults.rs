@@ -426,7 +426,7 @@ async fn many_long_changes_at_once_all_land() {
         world.kavach.create_agent(new)
     };
     let mut waiting = Vec::new();
-    for number in 0..scale(400, 1_000) {
+    for number in 0..scale(350, 1_000) {
         let mut future: Pin<Box<dyn Future<Output = _>>> = Box::pin(create(number));
         assert!(poll_once(&mut future).is_pending());
         waiting.push(future);

@@ -286,7 +286,7 @@ async fn story(on: On, seed: u64, steps: usize) -> usize {
 #[tokio::test]
 async fn a_random_story_is_answered_as_the_naive_evaluator_does_in_memory() {
     let mut compared = 0;
-    for seed in 0..scale(60, 4_000) as u64 {
+    for seed in 0..scale(40, 4_000) as u64 {
         compared += story(On::Memory, seed, 60).await;
     }
     println!("{compared} decisions compared");
@@ -349,7 +349,7 @@ fn declaration(dice: &mut Dice, now: Timestamp) -> Declaration {
 async fn a_random_file_does_what_its_dry_run_said_and_nothing_the_second_time() {
     let universe = universe();
     let (mut applied, mut rejected) = (0, 0);
-    for seed in 0..scale(60, 3_000) as u64 {
+    for seed in 0..scale(40, 3_000) as u64 {
         let mut dice = Dice::new(seed);
         let world = World::on_memory().await;
         for step in 0..12 {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 
 use kavach::audit::{Private, Query};
-use kavach::store::{Call as Verb, Fault, Space, When};
+use kavach::store::{Call as Verb, Fault, Gate, Space, When};
 use kavach::{AgentId, Authorization, Call, CannotDecide, Format, Kavach, OpenError, TenantId};
 use serde_json::{Value, json};
 
@@ -413,6 +413,57 @@ async fn erasing_races_deciding_and_leaves_nothing() {
         world.check_log().await;
         world.check_graph().await;
     }
+}
+
+#[tokio::test]
+async fn a_call_that_lands_while_a_person_is_erased_leaves_nothing() {
+    let world = World::with_master_key(On::Memory, Some(7)).await;
+    let agent = world.agent("agent", &["read:app:*"]).await.id;
+    let alice = subject("user:alice");
+    let gate = Gate::new();
+    // What is sealed was looked for and found to be nothing; the name is still there.
+    let held = Fault::HeldAfter(gate.clone());
+    world.faults.inject(Verb::Scan, When::Nth(1), held);
+    let mut erase: Pin<Box<dyn Future<Output = _>>> = Box::pin(world.kavach.erase_subject(&alice));
+    let between = async {
+        gate.arrived(1).await;
+        let answer = world
+            .kavach
+            .authorize_call(call(agent, ADDRESS))
+            .await
+            .unwrap();
+        assert_eq!(address(&world.kavach, &answer).await, ADDRESS);
+        gate.open();
+        answer
+    };
+    assert!(poll_once(&mut erase).is_pending());
+    let (done, answer) = tokio::join!(erase, between);
+    done.unwrap();
+    assert_eq!(address(&world.kavach, &answer).await, "Erased");
+    for space in ["private_field", "person_key"] {
+        assert!(
+            scan(&*world.store, Space::quiet(space)).await.is_empty(),
+            "{space}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_sealed_in_one_tenant_is_not_shown_to_another() {
+    let world = World::with_master_key(On::Memory, Some(7)).await;
+    let agent = world.agent("agent", &["read:app:*"]).await.id;
+    assert!(
+        world
+            .kavach
+            .authorize_call(call(agent, ADDRESS))
+            .await
+            .unwrap()
+            .is_allowed()
+    );
+    let event = world.events().await.pop().unwrap();
+    let elsewhere = world.kavach.in_tenant(TenantId::from_parts(1, 1));
+    assert_eq!(shown(world.kavach.private(&event).await), ADDRESS);
+    assert_eq!(shown(elsewhere.private(&event).await), "None");
 }
 
 #[tokio::test]

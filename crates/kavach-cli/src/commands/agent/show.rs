@@ -100,15 +100,12 @@ fn print(
     fields(console, "grants", grants)?;
     let side = |delegation: &Delegation, word: &str, other| {
         let standing = lookup::standing(kavach.fault_of(Leaf::Delegation(delegation.id)));
-        let permissions: Vec<String> = delegation
-            .grants
-            .permissions()
-            .map(ToString::to_string)
-            .collect();
-        let name = lookup::name_of(kavach, other);
+        let (permissions, until) =
+            lookup::summary(delegation.grants.permissions(), delegation.expires_at);
+        let until = until.map_or(String::new(), |until| format!(" until {until}"));
+        let (permissions, name) = (permissions.join(", "), lookup::name_of(kavach, other));
         format!(
-            "{} {word} {name} ({standing}, {})",
-            permissions.join(", "),
+            "{permissions} {word} {name}{until} ({standing}, {})",
             delegation.id
         )
     };

@@ -9,7 +9,7 @@ use crate::branch::Branch;
 use crate::console::Console;
 use crate::data::Data;
 use crate::failure::{Exit, Failure};
-use crate::lookup;
+use crate::lookup::{self, summary};
 use crate::paint::{Ink, Paint};
 
 /// Permissions that a tree shows of one holder; `agent show` lists all.
@@ -123,34 +123,20 @@ fn branch(holder: &Holder, paint: Paint) -> Branch {
     }
 }
 
-/// The permissions, and when all of them end: an end that each of them has is told once.
+/// The permissions, as many as are shown, and when all of them end.
 fn rights(holder: &Holder) -> (String, Option<String>) {
-    let ends = holder
-        .permissions
-        .iter()
-        .map(|permission| permission.constraints.expires_at);
-    let common = ends
-        .clone()
-        .next()
-        .flatten()
-        .filter(|first| ends.clone().all(|end| end == Some(*first)));
-    let shown = holder
-        .permissions
+    let (permissions, until) = summary(holder.permissions.iter(), holder.expires_at);
+    let more = permissions.len().saturating_sub(PERMISSIONS_SHOWN_MAX);
+    let shown: Vec<&str> = permissions
         .iter()
         .take(PERMISSIONS_SHOWN_MAX)
-        .map(|permission| {
-            let mut permission = permission.clone();
-            if common.is_some() {
-                permission.constraints.expires_at = None;
-            }
-            permission.to_string()
-        });
-    let mut text = shown.collect::<Vec<_>>().join(", ");
-    if let Some(more @ 1..) = holder.permissions.len().checked_sub(PERMISSIONS_SHOWN_MAX) {
+        .map(String::as_str)
+        .collect();
+    let mut text = shown.join(", ");
+    if more > 0 {
         text.push_str(&format!(" and {more} more"));
     }
-    let until = [common, holder.expires_at].into_iter().flatten().min();
-    (text, until.map(|at| at.to_string()))
+    (text, until)
 }
 
 /// Every agent once, however many lines it has, and an arrow for each delegation.

@@ -65,11 +65,7 @@ fn print(kavach: &Kavach, console: &mut Console, chosen: &[Delegation]) -> Resul
         &["from", "to", "permissions", "standing", "expires", "id"],
     );
     for known in chosen {
-        let permissions: Vec<String> = known
-            .grants
-            .permissions()
-            .map(ToString::to_string)
-            .collect();
+        let (permissions, until) = lookup::summary(known.grants.permissions(), known.expires_at);
         table.row([
             plain(lookup::name_of(kavach, known.from)),
             plain(lookup::name_of(kavach, known.to)),
@@ -77,11 +73,7 @@ fn print(kavach: &Kavach, console: &mut Console, chosen: &[Delegation]) -> Resul
             standing(lookup::standing(
                 kavach.fault_of(Leaf::Delegation(known.id)),
             )),
-            plain(
-                known
-                    .expires_at
-                    .map_or("as its giver".to_owned(), |at| at.to_string()),
-            ),
+            plain(until.unwrap_or_else(|| "as its giver".to_owned())),
             faint(known.id),
         ]);
     }
