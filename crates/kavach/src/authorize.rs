@@ -1,205 +1,23 @@
 //! One call of an agent, decided, recorded, and looked at once more before the answer leaves.
 
-use std::fmt;
 use std::sync::Arc;
 
-use kavach_audit::{Event, EventKind, Hop, Names, Outcome, Private, PrivateFields, Sentence};
+use kavach_audit::{Event, EventKind, Outcome, PrivateFields};
 use kavach_core::{
-    Action, Agent, AgentId, CredentialHash, Decision, EventId, Line, LineHop, Name, ParseError,
-    Reason, Request, Resource, SubjectId, TenantId, Timestamp, Verdict, decide, decide_via,
+    Agent, AgentId, Decision, EventId, Line, Reason, Request, SubjectId, Timestamp, Verdict,
+    decide, decide_via,
 };
 use serde_json::Value;
 
+use crate::answer::{Authorization, hop_of, outcome_of};
+use crate::call::{Call, Caller, Claim, check_args, check_context, claimed, too_long};
 use crate::change::leaf_of;
 use crate::clock::whole_seconds;
 use crate::committer::Work;
 use crate::error::{CannotDecide, FailedCommit};
-use crate::limits::{
-    ARGUMENTS_BYTES_MAX, ARGUMENTS_DEPTH_MAX, ARGUMENTS_INTEGER_MAX, CONTEXT_TEXT_BYTES_MAX,
-};
+use crate::limits::ARGUMENTS_BYTES_MAX;
 use crate::node::Kavach;
-use crate::secret::Secret;
 use crate::view::State;
-
-#[cfg(test)]
-mod tests;
-
-/// Who wants to do something: an agent by its id, its name, or a credential.
-#[derive(Clone, Debug)]
-pub struct Caller(Claim);
-
-#[derive(Clone, Debug)]
-enum Claim {
-    Id(AgentId),
-    Name(Name),
-    Credential(CredentialHash),
-}
-
-impl Caller {
-    /// The agent that `text` names: an id (`agt_…`), a credential (`kv_…`), or else a name.
-    ///
-    /// # Errors
-    /// If it has the form of none of them.
-    pub fn parse(text: &str) -> Result<Self, ParseError> {
-        if text.starts_with(AgentId::PREFIX) {
-            return Ok(Self(Claim::Id(text.parse()?)));
-        }
-        match (text.parse::<Secret>(), text.parse::<Name>()) {
-            (Ok(secret), _) => Ok(Self::from(&secret)),
-            (Err(_), Ok(name)) => Ok(Self(Claim::Name(name))),
-            // It may be a credential with a character too few or a line break too many: not repeated.
-            (Err(_), Err(_)) if text.contains("kv_") => Ok(Self(Claim::Name("kv_".parse()?))),
-            (Err(_), Err(error)) => Err(error),
-        }
-    }
-}
-
-impl From<&AgentId> for Caller {
-    fn from(id: &AgentId) -> Self {
-        Self(Claim::Id(*id))
-    }
-}
-
-impl From<AgentId> for Caller {
-    fn from(id: AgentId) -> Self {
-        Self(Claim::Id(id))
-    }
-}
-
-impl From<&Name> for Caller {
-    fn from(name: &Name) -> Self {
-        Self(Claim::Name(name.clone()))
-    }
-}
-
-impl From<&Secret> for Caller {
-    fn from(secret: &Secret) -> Self {
-        Self(Claim::Credential(secret.hash()))
-    }
-}
-
-/// One call that an agent wants to make, with what is known about it.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Call {
-    /// Who.
-    pub caller: Caller,
-    /// What.
-    pub action: Action,
-    /// To what.
-    pub resource: Resource,
-    /// What else is known.
-    pub context: Context,
-    /// Answer only from a graph that has come at least this far: the revision that a change returned.
-    pub at_least: Option<u64>,
-}
-
-/// What is known about a call besides who, what, and to what.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Context {
-    /// The arguments, a JSON value. Recorded as a keyed hash.
-    pub args: Option<Value>,
-    /// Where the call came from. Recorded beside the event, sealed.
-    pub ip: Option<std::net::IpAddr>,
-    /// What it will cost, in units of the caller's choice.
-    pub cost: Option<u64>,
-    /// For whom the answer is meant.
-    pub audience: Option<String>,
-    /// The caller's own id for it.
-    pub request_id: Option<String>,
-}
-
-impl Call {
-    /// A call about which nothing else is known.
-    #[must_use]
-    pub fn new(caller: impl Into<Caller>, action: Action, resource: Resource) -> Self {
-        Self {
-            caller: caller.into(),
-            action,
-            resource,
-            context: Context::default(),
-            at_least: None,
-        }
-    }
-}
-
-/// An answer, recorded.
-///
-/// Prints as a sentence.
-#[derive(Clone, Debug, PartialEq)]
-#[must_use]
-#[non_exhaustive]
-pub struct Authorization {
-    /// The answer itself.
-    pub decision: Decision,
-    /// The agent; `None` if nobody knows it.
-    pub agent: Option<AgentId>,
-    /// Who owns the line.
-    pub owner: Option<SubjectId>,
-    /// The line that the answer rests on, or that came nearest: each agent, from the one with root
-    /// grants to the one that asked.
-    pub hops: Vec<LineHop>,
-    /// The same for people: the owner's name, then the agents' names.
-    pub line: Vec<String>,
-    /// The number of the grant that matches, among those of the last hop.
-    pub grant: Option<u32>,
-    /// What the caller must do along with an allowed call.
-    pub obligations: Vec<String>,
-    /// How far the graph had come when the answer left.
-    pub revision: u64,
-    /// The event that records it; `None` if it could not be recorded, and then it is a denial, or if it was
-    /// simulated.
-    pub audit_id: Option<EventId>,
-    action: Action,
-    resource: Resource,
-    claimed: Option<String>,
-}
-
-impl Authorization {
-    /// Whether the call may be made.
-    #[must_use]
-    pub fn is_allowed(&self) -> bool {
-        self.decision.is_allow()
-    }
-
-    /// Why.
-    #[must_use]
-    pub fn reason(&self) -> Reason {
-        self.decision.reason()
-    }
-}
-
-impl fmt::Display for Authorization {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nobody = EventId::from_parts(0, 0);
-        let (outcome, reason) = (outcome_of(self.decision), self.reason());
-        let tenant = TenantId::DEFAULT;
-        let mut event = Event::new(nobody, tenant, EventKind::Authorize, outcome, reason);
-        event.agent = self.agent;
-        event.claimed.clone_from(&self.claimed);
-        event.owner = self.owner;
-        event.line = self.hops.iter().map(hop_of).collect();
-        event.action = Some(self.action.clone());
-        event.resource = Some(self.resource.clone());
-        event.grant = self.grant;
-        Sentence::new(&event, &NamesOfLine(self), &Private::None).fmt(f)
-    }
-}
-
-/// The names that stand in the answer.
-struct NamesOfLine<'a>(&'a Authorization);
-
-impl Names for NamesOfLine<'_> {
-    fn agent(&self, id: AgentId) -> Option<String> {
-        let place = self.0.hops.iter().position(|hop| hop.agent == id)?;
-        self.0.line.get(place + 1).cloned()
-    }
-
-    fn subject(&self, _: SubjectId) -> Option<String> {
-        self.0.line.first().cloned()
-    }
-}
 
 /// A request with its answer, before anybody is told.
 struct Decided {
@@ -540,88 +358,6 @@ impl Decided {
     }
 }
 
-pub(crate) fn hop_of(hop: &LineHop) -> Hop {
-    Hop {
-        agent: hop.agent,
-        delegation: hop.delegation,
-        at: hop.at,
-    }
-}
-
 fn denied(decided: &Decided, reason: Reason) -> Verdict {
     Verdict::denied(reason, decided.verdict.leaf)
-}
-
-fn outcome_of(decision: Decision) -> Outcome {
-    match decision {
-        Decision::Allow => Outcome::Allow,
-        Decision::NeedsApproval => Outcome::NeedsApproval,
-        Decision::Deny(_) => Outcome::Deny,
-    }
-}
-
-/// What the caller said it was, where that has the form of a name or an id. Never a credential.
-fn claimed(caller: &Caller) -> Option<String> {
-    match &caller.0 {
-        Claim::Id(id) => Some(id.to_string()),
-        Claim::Name(name) => Some(name.to_string()),
-        Claim::Credential(_) => None,
-    }
-}
-
-fn check_context(context: &Context) -> Result<(), CannotDecide> {
-    let long = |text: &Option<String>| {
-        text.as_ref()
-            .is_some_and(|text| text.len() > CONTEXT_TEXT_BYTES_MAX)
-    };
-    if long(&context.audience) || long(&context.request_id) {
-        let words =
-            format!("the audience or the request id is longer than {CONTEXT_TEXT_BYTES_MAX} bytes");
-        return Err(CannotDecide::Context(words));
-    }
-    Ok(())
-}
-
-/// Looks at arguments before they are made canonical, which takes a stack as deep as they are.
-///
-/// Integers that a double does not hold are refused: RFC 8785 rounds them, so that two calls that do
-/// different things would have one hash (RFC 7493 section 2.2).
-fn check_args(args: &Value) -> Result<(), String> {
-    let mut bytes: usize = 0;
-    let mut open = vec![(args, 1)];
-    while let Some((value, depth)) = open.pop() {
-        if depth > ARGUMENTS_DEPTH_MAX {
-            return Err(format!(
-                "they are nested more than {ARGUMENTS_DEPTH_MAX} deep; flatten them"
-            ));
-        }
-        // Quotes, commas and the like count as one byte each, so this is never more than the real length.
-        bytes = bytes.saturating_add(1);
-        match value {
-            Value::Null | Value::Bool(_) => {}
-            Value::Number(number) => {
-                let integer = number.as_u64().or(number.as_i64().map(i64::unsigned_abs));
-                if integer.is_some_and(|integer| integer > ARGUMENTS_INTEGER_MAX) {
-                    let words = "an integer in them is beyond 2^53 - 1; pass it as a string";
-                    return Err(words.to_owned());
-                }
-            }
-            Value::String(text) => bytes = bytes.saturating_add(text.len()),
-            Value::Array(values) => open.extend(values.iter().map(|value| (value, depth + 1))),
-            Value::Object(entries) => {
-                bytes = entries
-                    .keys()
-                    .fold(bytes, |bytes, key| bytes.saturating_add(key.len()));
-                open.extend(entries.values().map(|value| (value, depth + 1)));
-            }
-        }
-        if bytes > ARGUMENTS_BYTES_MAX {
-            return Err(too_long());
-        }
-    }
-    Ok(())
-}
-
-fn too_long() -> String {
-    format!("they are longer than {ARGUMENTS_BYTES_MAX} bytes; pass a reference instead")
 }

@@ -10,7 +10,7 @@ use kavach_core::{
 use kavach_store::records::{encode, key_of};
 use kavach_store::{Expect, Key, StoreError, Version};
 
-use crate::authorize::hop_of;
+use crate::answer::hop_of;
 use crate::committer::{Failure, Work};
 use crate::error::{ChangeError, FailedCommit};
 use crate::limits::CHANGE_TRIES_MAX;

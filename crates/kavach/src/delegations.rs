@@ -10,7 +10,7 @@ use kavach_core::{
 };
 
 use crate::agents::End;
-use crate::authorize::hop_of;
+use crate::answer::hop_of;
 use crate::change::{About, Done, Planned, written_delegation};
 use crate::error::ChangeError;
 use crate::node::Kavach;

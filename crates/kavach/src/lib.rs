@@ -1,6 +1,8 @@
 #![doc = include_str!("../../../README.md")]
 mod agents;
+mod answer;
 mod authorize;
+mod call;
 mod change;
 mod clock;
 mod committer;
@@ -18,7 +20,8 @@ mod trail;
 mod view;
 
 pub use agents::{Created, NewAgent, Rotated};
-pub use authorize::{Authorization, Call, Caller, Context};
+pub use answer::Authorization;
+pub use call::{Call, Caller, Context};
 pub use change::Done;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use delegations::{Delegated, NewDelegation, Spawn, Spawned};

@@ -1,4 +1,4 @@
-//! Deciding, and taking back.
+//! What a caller may say.
 
 use serde_json::json;
 
