@@ -8,10 +8,11 @@
 //! the events, the head of their log, and a budget's counter, the latter two compared and swapped.
 //! Each line is the best of three runs on a new file in the folder for temporary files.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use kavach_benches::{Failed, Latencies, cpu_time, drive};
+use kavach_benches::{Failed, Latencies, cpu_time, drive, now};
 use kavach_store::kavach_audit::{Event, EventKind, Head, Hop, Outcome, SealedEvent};
 use kavach_store::kavach_core::{
     Action, AgentId, DelegationId, EventId, LogId, Reason, Resource, SubjectId, TenantId, Timestamp,
@@ -36,9 +37,10 @@ fn main() -> Result<(), Failed> {
         .enable_all()
         .build()?;
     let event = template()?.seal().bytes.len();
+    let (folder, sync_us) = (std::env::temp_dir(), sync_us()?);
     println!(
-        "an event of {event} bytes; in {}",
-        std::env::temp_dir().display()
+        "an event of {event} bytes; in {}, where one fdatasync takes {sync_us} us",
+        folder.display()
     );
     println!(
         "{:<28} {:>7} {:>9} {:>9} {:>9} {:>10} {:>12}",
@@ -62,6 +64,18 @@ fn main() -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+/// How long the disk takes to make 4 KiB durable, on average: what every line below stands on.
+fn sync_us() -> Result<u128, Failed> {
+    const SYNCS: u32 = 200;
+    let mut file = tempfile::tempfile()?;
+    let start = now();
+    for _ in 0..SYNCS {
+        file.write_all(&[1; 4096])?;
+        file.sync_data()?;
+    }
+    Ok((start.elapsed() / SYNCS).as_micros())
 }
 
 /// What is measured.
