@@ -14,6 +14,15 @@ fn the_demo_tells_the_whole_story() {
 }
 
 #[test]
+fn the_readme_shows_this_very_story() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let told = Shell::new().run(&["demo"]).out;
+    let (story, _) = told.split_once("\n\nThe same in sentences").unwrap();
+    assert!(readme.contains(story), "put this into the README:\n{story}");
+}
+
+#[test]
 fn the_demo_leaves_nothing_behind() {
     let shell = Shell::new();
     let temporary = shell.path("tmp");

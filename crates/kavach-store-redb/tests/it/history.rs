@@ -73,12 +73,9 @@ impl History {
                 }
             }
         }
-        // The first is large, so that blocks of the index are completed soon.
-        let events = if number == 0 {
-            900
-        } else {
-            dice.below(40) as u64
-        };
+        // Sometimes the first is large, so that blocks of the index are completed soon.
+        let is_large = number == 0 && dice.below(3) == 0;
+        let events = if is_large { 900 } else { dice.below(40) as u64 };
         for _ in 0..events {
             self.time_ns += dice.below(3) as u64;
             batch.events.push(event(self.events, self.time_ns));
