@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{PoisonError, RwLock};
 
 use kavach_store::{StoreError, StoreErrorKind};
@@ -38,7 +39,8 @@ impl Engine {
     /// Opens what `open` opens, and brings it to our schema if it is fresh.
     pub(crate) fn start(name: String, open: Open) -> Result<Self, StoreError> {
         let syncs = Syncs::default();
-        let opened = open(&syncs).and_then(|handle| {
+        let opened = unharmed(|| {
+            let handle = open(&syncs)?;
             let id = match &handle {
                 Handle::Writing(database) => prepare(database)?,
                 Handle::Reading(database) => identify(schema::inspect(&database.begin_read()?)?)?,
@@ -105,14 +107,16 @@ impl Engine {
         let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
         // First close: the file is locked.
         *handle = None;
-        let opened = (self.open)(&self.syncs)?;
-        if let Handle::Writing(database) = &opened {
-            let id = prepare(database)?;
-            if id != self.id {
+        let opened = unharmed(|| {
+            let opened = (self.open)(&self.syncs)?;
+            if let Handle::Writing(database) = &opened
+                && prepare(database)? != self.id
+            {
                 let message = format!("`{}` is another store than before; restart", self.name);
                 return Err(Failure::corrupt(message));
             }
-        }
+            Ok(opened)
+        })?;
         *handle = Some(opened);
         Ok(())
     }
@@ -124,6 +128,15 @@ impl fmt::Debug for Engine {
             .field("name", &self.name)
             .finish_non_exhaustive()
     }
+}
+
+/// Runs `open`, and takes a panic for what it is: redb trusts what it reads, and panics on some files that
+/// are damaged.
+fn unharmed<T>(open: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| {
+        let message = "the file is damaged; restore a backup".to_owned();
+        Err(Failure::corrupt(message))
+    })
 }
 
 fn durable(database: &Database) -> Result<WriteTransaction, Failure> {

@@ -136,11 +136,23 @@ async fn one_step(kavach: &Kavach, dice: &mut Dice, fresh: &str) {
 }
 
 async fn kill_again_and_again() {
+    let stores = scale(1, 40);
+    let mut total = 0;
+    for store in 0..stores {
+        total += kill_over_one_store(store * LIVES).await;
+    }
+    println!("{} lives, {total} acknowledged", stores * LIVES);
+}
+
+/// Lives that go on with the same store.
+const LIVES: usize = 8;
+
+/// Returns how many things were acknowledged.
+async fn kill_over_one_store(first: usize) -> usize {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("kavach.redb");
-    let lives = scale(8, 300);
     let mut acknowledged: Vec<Vec<String>> = Vec::new();
-    for life in 0..lives {
+    for life in first..first + LIVES {
         let before = acknowledged.len();
         kill_after(&file, life, &mut acknowledged);
         let (kavach, store) = open(&file).await;
@@ -151,7 +163,7 @@ async fn kill_again_and_again() {
         );
         kavach.close().await;
     }
-    println!("{lives} lives, {} acknowledged", acknowledged.len());
+    acknowledged.len()
 }
 
 /// Lets a process live until it has acknowledged some number of things, and kills it.
