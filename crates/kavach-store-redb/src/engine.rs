@@ -39,7 +39,7 @@ impl Engine {
     /// Opens what `open` opens, and brings it to our schema if it is fresh.
     pub(crate) fn start(name: String, open: Open) -> Result<Self, StoreError> {
         let syncs = Syncs::default();
-        let opened = unharmed(|| {
+        let opened = unharmed(&name, || {
             let handle = open(&syncs)?;
             let id = match &handle {
                 Handle::Writing(database) => prepare(database)?,
@@ -107,7 +107,7 @@ impl Engine {
         let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
         // First close: the file is locked.
         *handle = None;
-        let opened = unharmed(|| {
+        let opened = unharmed(&self.name, || {
             let opened = (self.open)(&self.syncs)?;
             if let Handle::Writing(database) = &opened
                 && prepare(database)? != self.id
@@ -132,10 +132,11 @@ impl fmt::Debug for Engine {
 
 /// Runs `open`, and takes a panic for what it is: redb trusts what it reads, and panics on some files that
 /// are damaged.
-fn unharmed<T>(open: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+fn unharmed<T>(name: &str, open: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| {
-        let message = "the file is damaged; restore a backup".to_owned();
-        Err(Failure::corrupt(message))
+        Err(Failure::corrupt(format!(
+            "`{name}` is damaged; restore a backup"
+        )))
     })
 }
 
