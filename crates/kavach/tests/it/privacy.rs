@@ -1,16 +1,13 @@
 //! What says something about a person is sealed, and can be erased while the log still verifies.
 
 use std::net::IpAddr;
-use std::pin::Pin;
 
 use kavach::audit::{Private, Query};
-use kavach::store::{Call as Verb, Fault, Gate, Space, When};
+use kavach::store::Space;
 use kavach::{AgentId, Authorization, Call, CannotDecide, Format, Kavach, OpenError, TenantId};
 use serde_json::{Value, json};
 
-use crate::world::{
-    On, World, found, name, new_agent, poll_once, scan, sealed_events, short, subject,
-};
+use crate::world::{On, World, found, name, scan, sealed_events, short, subject};
 
 mod arguments;
 mod erasing;
