@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::error::FailedCommit;
 use crate::limits::{BATCH_EVENTS_MAX, BATCH_KEYS_MAX, GATHER_ROUNDS_MAX, HEAD_CONFLICTS_MAX};
-use crate::view::View;
+use crate::view::{View, read_one};
 
 #[cfg(test)]
 mod tests;
@@ -131,7 +131,7 @@ impl Committer {
                 fail(parts, &Arc::new(error));
                 return None;
             }
-            let (batch, owners, head) = self.batch(&mut parts);
+            let (batch, owners, head) = self.batch(&parts);
             match self.store.commit(batch).await {
                 Ok(committed) => {
                     self.landed(parts, head, committed);
@@ -174,7 +174,7 @@ impl Committer {
     }
 
     /// One batch of all parts; which part each expectation is of (`None`: the head's); the head after it.
-    fn batch(&self, parts: &mut [Part]) -> (Batch, Vec<Option<usize>>, Head) {
+    fn batch(&self, parts: &[Part]) -> (Batch, Vec<Option<usize>>, Head) {
         let mut batch = Batch::default();
         let mut owners = Vec::new();
         let mut head = self.head.clone();
@@ -223,8 +223,7 @@ impl Committer {
     /// After a commit that may or may not have landed: takes the head and the changes as they are now.
     async fn resolve(&mut self) -> Result<(), StoreError> {
         let key = head_key(&self.head);
-        let snapshot = self.store.read(std::slice::from_ref(&key)).await?;
-        if let Some(Some(record)) = snapshot.records.first() {
+        if let Some(record) = read_one(&*self.store, &key).await? {
             self.head = Head::decode(&record.bytes).map_err(|cause| {
                 let words = "the head of the audit log is damaged; restore a backup";
                 StoreError::new(StoreErrorKind::Corrupt, words).because(cause)

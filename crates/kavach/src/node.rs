@@ -15,7 +15,7 @@ use crate::error::{FailedCommit, OpenError};
 use crate::limits::QUEUE_MAX;
 use crate::people::{People, check_master_key};
 use crate::random;
-use crate::view::View;
+use crate::view::{View, read_one};
 
 /// What a store remembers of the node that writes to it.
 const NODES: Space = Space::quiet("node");
@@ -76,14 +76,7 @@ impl Builder {
             check_master_key(&*self.store, master).await?;
         }
         let key = Key::new(LOG_HEADS, log.as_u128().to_be_bytes());
-        let found = self
-            .store
-            .read(std::slice::from_ref(&key))
-            .await?
-            .records
-            .into_iter()
-            .flatten()
-            .next();
+        let found = read_one(&*self.store, &key).await?;
         let head = match &found {
             Some(record) => {
                 Head::decode(&record.bytes).map_err(|error| OpenError::Head(error.to_string()))?
@@ -118,13 +111,7 @@ impl Builder {
 async fn own_log(store: &dyn Store, clock: &dyn Clock) -> Result<LogId, OpenError> {
     let key = Key::new(NODES, *b"local");
     for _ in 0..2 {
-        let found = store
-            .read(std::slice::from_ref(&key))
-            .await?
-            .records
-            .into_iter()
-            .flatten()
-            .next();
+        let found = read_one(store, &key).await?;
         if let Some(record) = found {
             let text = String::from_utf8_lossy(&record.bytes).into_owned();
             return text

@@ -12,6 +12,7 @@ use crate::committer::{Failure, Work};
 use crate::error::{CannotDecide, OpenError};
 use crate::node::Node;
 use crate::random;
+use crate::view::read_one;
 
 /// The keys of people, wrapped by the master key.
 const PERSON_KEYS: Space = Space::quiet("person_key");
@@ -55,13 +56,7 @@ pub(crate) async fn check_master_key(
     master: &MasterKey,
 ) -> Result<(), OpenError> {
     let (key, context) = (Key::new(MASTER_KEY_CHECK, *b"first"), b"master key check");
-    let found = store
-        .read(std::slice::from_ref(&key))
-        .await?
-        .records
-        .into_iter()
-        .flatten()
-        .next();
+    let found = read_one(store, &key).await?;
     if let Some(found) = found {
         return master
             .open(context, &found.bytes)
@@ -193,12 +188,7 @@ impl Node {
     /// The key in this record; made if there is none.
     async fn lasting_key(&self, record: Key, context: &[u8]) -> Result<[u8; 32], CannotDecide> {
         loop {
-            let found = self
-                .store
-                .read(std::slice::from_ref(&record))
-                .await?
-                .records;
-            if let Some(found) = found.into_iter().flatten().next() {
+            if let Some(found) = read_one(&*self.store, &record).await? {
                 return self.open_key(context, &found.bytes);
             }
             let key: [u8; 32] = random::bytes()?;

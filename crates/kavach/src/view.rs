@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use kavach_core::{Graph, GraphError, Record, RecordKey, Stamp};
 use kavach_store::records::{GRAPH_SPACES, decode, key_of};
-use kavach_store::{Revision, Store, StoreError, StoreErrorKind};
+use kavach_store::{Key, Revision, Store, StoreError, StoreErrorKind};
 
 use crate::error::OpenError;
 use crate::limits::PAGE_RECORDS;
@@ -128,6 +128,15 @@ impl fmt::Debug for View {
             .field("revision", &self.revision())
             .finish_non_exhaustive()
     }
+}
+
+/// The record under `key`; `None` if there is none.
+pub(crate) async fn read_one(
+    store: &dyn Store,
+    key: &Key,
+) -> Result<Option<kavach_store::Record>, StoreError> {
+    let snapshot = store.read(std::slice::from_ref(key)).await?;
+    Ok(snapshot.records.into_iter().flatten().next())
 }
 
 /// Takes out the subjects whose records are gone. Only subjects are ever deleted, and their keys do not
