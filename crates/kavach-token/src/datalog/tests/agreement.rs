@@ -1,0 +1,311 @@
+//! Native against Datalog, on random chains and requests.
+//!
+//! Native allow is Datalog allow, always; the converse where nothing but the checks is at fault.
+
+use core::net::{IpAddr, Ipv4Addr};
+
+use kavach_core::{Mode, Permission, narrow};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::dice::Dice;
+use crate::id::{ArgumentsHash, Nonce};
+use crate::key::{Sign, TERMINAL_KEY};
+use crate::profile::{Authority, DelegationBlock};
+use crate::refusal::Refusal;
+use crate::right::{Bounds, Right};
+use crate::scene::{
+    Forge, SERVICE, audience, authority, call, delegation, holder, invocation, keys, now, root,
+};
+use crate::verifier::Verifier;
+
+const SEGMENTS: [&str; 5] = ["a", "ab", "abc", "b", "*"];
+const ACTIONS: [&str; 3] = ["read", "write", "call"];
+/// Times at which rights end, and at which calls are made, in seconds after `now()`.
+const TIMES_S: [u64; 4] = [0, 10, 20, 30];
+const CONDITIONS: [&str; 3] = ["ip=10.0.0.0/8", "ip=10.1.0.0/16", "ip=192.168.0.0/16"];
+
+fn pattern(dice: &mut Dice) -> String {
+    let length = dice.below(5);
+    if length == 4 && dice.below(8) == 0 {
+        return "**".to_owned();
+    }
+    let mut text = "tool".to_owned();
+    for _ in 0..length {
+        text.push(':');
+        text.push_str(dice.pick(&SEGMENTS));
+    }
+    match dice.below(4) {
+        0 => text.push_str(":**"),
+        1 => text.push_str(":a*"),
+        _ if length == 0 => text.push_str(":ab"),
+        _ => {}
+    }
+    text
+}
+
+fn permission(dice: &mut Dice) -> Permission {
+    let actions = match dice.below(4) {
+        0 => "*".to_owned(),
+        1 => "call,read".to_owned(),
+        _ => dice.pick(&ACTIONS).to_owned(),
+    };
+    let mut text = [&actions, ":", &pattern(dice)].concat();
+    if dice.below(4) == 0 {
+        text.push('?');
+        text.push_str(dice.pick(&CONDITIONS));
+    }
+    let mut permission: Permission = text.parse().unwrap();
+    if dice.below(4) == 0 {
+        let until = now().plus_s(dice.pick(&TIMES_S));
+        permission.constraints.expires_at = Some(until);
+    }
+    if dice.below(6) == 0 {
+        permission.constraints.max_depth = Some(u8::try_from(dice.below(4)).unwrap());
+    }
+    permission
+}
+
+fn resource(dice: &mut Dice) -> String {
+    let mut text = "tool".to_owned();
+    for _ in 0..1 + dice.below(4) {
+        text.push(':');
+        text.push_str(dice.pick(&SEGMENTS[..4]));
+    }
+    text
+}
+
+/// A chain, and what was asked with it. What is wrong with it, if anything is, a checker must find.
+struct Case {
+    authority: Authority,
+    further: Vec<DelegationBlock>,
+    call: crate::call::Call,
+    at: Timestamp,
+    address: Option<IpAddr>,
+    args: Value,
+}
+
+fn rights(dice: &mut Dice, bounds: Bounds, index: u8) -> Vec<Right> {
+    let count = 1 + dice.below(4);
+    (0..count)
+        .map(|_| Right::new(&permission(dice), bounds, index))
+        .collect()
+}
+
+fn case(dice: &mut Dice) -> Case {
+    let mut first = authority(&["*:**"]);
+    first.rights = rights(dice, first.bounds, 0);
+    if dice.below(2) == 0 {
+        first
+            .rights
+            .push(Right::new(&"*:**".parse().unwrap(), first.bounds, 0));
+    }
+    let mut further: Vec<DelegationBlock> = Vec::new();
+    for number in 1..=u8::try_from(dice.below(4)).unwrap() {
+        let mut block = delegation(number, &["*:**"]);
+        let above = further
+            .last()
+            .map_or((first.bounds, &first.rights), |last| {
+                (last.bounds, &last.rights)
+            });
+        block.bounds.deepest = match dice.below(8) {
+            0 => number,
+            _ => above.0.deepest.max(number),
+        };
+        block.rights = match dice.below(10) {
+            // Whatever comes to mind, which is mostly wider.
+            0 => rights(dice, block.bounds, number),
+            _ => {
+                let held: Vec<Permission> = above
+                    .1
+                    .iter()
+                    .map(|right| right.passed_on(above.0, number))
+                    .collect();
+                let asked: Vec<Permission> =
+                    (0..1 + dice.below(3)).map(|_| permission(dice)).collect();
+                let narrowed = narrow(&held, &asked, Mode::Attenuate).unwrap_or(held);
+                narrowed
+                    .iter()
+                    .map(|permission| Right::new(permission, block.bounds, number))
+                    .collect()
+            }
+        };
+        further.push(block);
+    }
+    let mut call = call(dice.pick(&ACTIONS), &resource(dice));
+    let args = json!({"number": dice.below(3)});
+    call.arguments = ArgumentsHash::of_json(&args);
+    let address = [
+        None,
+        Some([10, 1, 0, 1]),
+        Some([10, 2, 0, 1]),
+        Some([192, 168, 1, 1]),
+    ];
+    Case {
+        authority: first,
+        further,
+        call,
+        at: now().plus_s(dice.pick(&TIMES_S)),
+        address: dice
+            .pick(&address)
+            .map(|bytes| IpAddr::V4(Ipv4Addr::from(bytes))),
+        args,
+    }
+}
+
+/// What a dishonest holder may do to it.
+fn mischief(case: &Case, dice: &mut Dice) -> Vec<u8> {
+    let depth = u8::try_from(case.further.len()).unwrap();
+    let mut last = invocation(&case.call, depth);
+    (last.at, last.bounds.until) = (case.at, case.at.plus_s(30));
+    last.nonce = Nonce::from_bytes([u8::try_from(dice.below(256)).unwrap(); 16]);
+    let mut forge = Forge::authority(&case.authority);
+    let mut further: Vec<&DelegationBlock> = case.further.iter().collect();
+    match dice.below(12) {
+        0 => further.reverse(),
+        1 => further.truncate(1),
+        2 => last.bounds.deepest = 0,
+        3 => last.audience = audience("https://other.example"),
+        4 => last.bounds.until = case.at.plus_s(3600),
+        _ => {}
+    }
+    for block in further {
+        let signer = (0..8).find(|number| *holder(*number).public_key().as_bytes() == block.holder);
+        forge = forge.delegation(signer.unwrap().max(1), block);
+    }
+    let signer = holder(depth);
+    match dice.below(8) {
+        0 => {
+            // An invocation for a friend, who invokes again.
+            let friend = holder(7).public_key();
+            let forge = forge.then(&last, &signer, friend.as_bytes());
+            forge.then(&last, &holder(7), &TERMINAL_KEY).present()
+        }
+        1 => forge.then(&last, &holder(6), &TERMINAL_KEY).present(),
+        _ => forge.then(&last, &signer, &TERMINAL_KEY).present(),
+    }
+}
+
+/// How often each way to end came up.
+#[derive(Debug, Default)]
+struct Tally {
+    allowed: u32,
+    denied: u32,
+    only_datalog: u32,
+}
+
+/// Refusals of checks that Datalog makes too: there both must say no.
+fn is_checked_by_both(refusal: Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::NotAllowed { .. }
+            | Refusal::Condition { .. }
+            | Refusal::Expired { .. }
+            | Refusal::NotYet
+            | Refusal::Audience
+    )
+}
+
+fn run(verifier: &Verifier, case: &Case, presentation: &[u8], tally: &mut Tally) {
+    let mut request = Request::with_json(&case.call.action, &case.call.resource, &case.args);
+    request.address = case.address;
+    let native = verifier.verify(presentation, &request, case.at);
+    let known = Known {
+        request: &request,
+        audience: &audience(SERVICE),
+        now: case.at,
+        holds: &[],
+    };
+    let datalog = evaluate(presentation, &root().public_key(), &known);
+    match (&native, datalog) {
+        (Ok(verified), Ok(())) => {
+            tally.allowed += 1;
+            let permissions = verified.permissions();
+            let allows = |held: &Permission| held.matches(&case.call.action, &case.call.resource);
+            assert!(permissions.iter().any(allows), "{verified}");
+        }
+        (Ok(verified), Err(refusal)) => panic!("native alone allows {verified}: {refusal}"),
+        (Err(refusal), Ok(())) => {
+            assert!(
+                !is_checked_by_both(*refusal),
+                "Datalog alone allows: {refusal}"
+            );
+            tally.only_datalog += 1;
+        }
+        (Err(_), Err(refusal)) => {
+            assert_ne!(refusal, DatalogRefusal::Undecided);
+            tally.denied += 1;
+        }
+    }
+}
+
+#[test]
+fn native_allows_nothing_that_datalog_denies_and_the_other_way_round_for_what_both_check() {
+    let rounds = crate::dice::rounds(10_000, 1_000_000);
+    let mut dice = Dice::new(crate::dice::seed());
+    let mut tally = Tally::default();
+    for _ in 0..rounds {
+        // The memory of used nonces is no part of this.
+        let replays = crate::replay::ReplayCache::danger_first_start(10);
+        let revocations = crate::revocation::Revocations::danger_ignored();
+        let verifier = Verifier::new(audience(SERVICE), keys(), revocations, replays);
+        let case = case(&mut dice);
+        let presentation = mischief(&case, &mut dice);
+        run(&verifier, &case, &presentation, &mut tally);
+    }
+    let floor = rounds / 20;
+    assert!(
+        tally.allowed > floor && tally.denied > floor && tally.only_datalog > 0,
+        "{tally:?}"
+    );
+}
+
+#[test]
+fn an_honest_chain_allows_exactly_what_every_hop_of_it_allows() {
+    let mut dice = Dice::new(crate::dice::seed() + 1);
+    let mut allowed = 0;
+    for _ in 0..crate::dice::rounds(2_000, 200_000) {
+        let case = case(&mut dice);
+        let depth = u8::try_from(case.further.len()).unwrap();
+        let mut last = invocation(&case.call, depth);
+        (last.at, last.bounds.until) = (case.at, case.at.plus_s(30));
+        let blocks = case.further.iter().zip(1..);
+        let forge = blocks.fold(
+            Forge::authority(&case.authority),
+            |forge, (block, number)| forge.delegation(number, block),
+        );
+        let presentation = forge.invocation(depth, &last).present();
+        let mut request = Request::with_json(&case.call.action, &case.call.resource, &case.args);
+        request.address = case.address;
+        let verified = crate::scene::verifier().verify(&presentation, &request, case.at);
+        // By hand: each hop on its own.
+        let hops = core::iter::once(&case.authority.rights)
+            .chain(case.further.iter().map(|block| &block.rights));
+        let by_hand = hops.into_iter().all(|rights| {
+            rights.iter().any(|right| {
+                let constraints = &right.permission.constraints;
+                let address = constraints.addresses.as_ref();
+                right
+                    .permission
+                    .matches(&case.call.action, &case.call.resource)
+                    && case.at < right.until
+                    && depth <= right.deepest
+                    && address
+                        .is_none_or(|set| case.address.is_some_and(|address| set.has(address)))
+            })
+        });
+        let structural = |refusal: &Refusal| {
+            matches!(
+                refusal,
+                Refusal::RightWidened { .. } | Refusal::TooDeep { .. }
+            )
+        };
+        match verified {
+            Ok(_) => assert!(by_hand, "allowed, and not by every hop"),
+            Err(refusal) if structural(&refusal) => {}
+            Err(refusal) => assert!(!by_hand, "{refusal}"),
+        }
+        allowed += u32::from(by_hand);
+    }
+    assert!(allowed > 100, "{allowed}");
+}
