@@ -8,10 +8,14 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::action::Action;
+use crate::constraint::Constraints;
 use crate::error::{ParseError, Problem};
 use crate::grant::Grants;
 use crate::id::{AgentId, SubjectId, TenantId};
 use crate::name::{Name, Subject};
+use crate::permission::Permission;
+use crate::resource::Resource;
 use crate::time::Timestamp;
 
 /// Something that acts on its own, for an owner that never changes.
@@ -229,6 +233,10 @@ pub struct Owner {
     pub status: OwnerStatus,
     /// Moves on when they are off-boarded; cited by all their agents.
     pub generation: u32,
+    /// What the person may do in Kavach itself, as `approve` on `app:kavach:approvals`. Their agents get
+    /// nothing of it.
+    #[serde(default, skip_serializing_if = "Grants::is_empty")]
+    pub grants: Grants,
 }
 
 impl Owner {
@@ -236,6 +244,35 @@ impl Owner {
     pub(crate) fn keeps(&self, agent: &Agent) -> bool {
         self.status == OwnerStatus::Active && self.generation == agent.owner_generation
     }
+
+    /// Whether the person may do `action` to `resource` in Kavach itself at `now`: they are not off-boarded,
+    /// and hold a permission that matches, within its time and its weekly times.
+    ///
+    /// A permission with a bound that says nothing about a person gives nothing; see
+    /// [`Graph::grant_owner`](crate::Graph::grant_owner).
+    #[must_use]
+    pub fn may(&self, action: &Action, resource: &Resource, now: Timestamp) -> bool {
+        let holds = |permission: &Permission| {
+            let bounds = &permission.constraints;
+            permission.matches(action, resource)
+                && fits_people(permission)
+                && bounds.holds_at(now)
+                && bounds.windows.iter().all(|window| window.holds_at(now))
+        };
+        self.status == OwnerStatus::Active && self.grants.permissions().any(holds)
+    }
+}
+
+/// Whether every bound of the permission is one that can be held against a person: the time it ends, and
+/// weekly times.
+pub(crate) fn fits_people(permission: &Permission) -> bool {
+    let bounds = &permission.constraints;
+    let timely = Constraints {
+        expires_at: bounds.expires_at,
+        windows: bounds.windows.clone(),
+        ..Constraints::default()
+    };
+    *bounds == timely
 }
 
 /// The one place where the host's name for a subject stands; erased with the person.

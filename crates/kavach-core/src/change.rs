@@ -17,10 +17,12 @@ use crate::time::Timestamp;
 
 mod agents;
 mod delegations;
+mod guardrails;
 mod owners;
 
 pub use agents::{AgentDraft, AgentEdit, Edit, OwnerDraft};
 pub use delegations::{DelegationDraft, DelegationEdit, SpawnDraft};
+pub use guardrails::GuardrailDraft;
 
 /// Records to write and to erase, and those that must not have changed meanwhile.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -126,6 +128,9 @@ fn check_permissions(permissions: &[Permission], now: Timestamp) -> Result<(), R
             let message =
                 alloc::format!("`{permission}` is too deep; name a depth up to {DEPTH_MAX}");
             return Err(Refusal::new(Reason::LimitReached, message));
+        }
+        if let Some(words) = permission.unstorable() {
+            return Err(Refusal::new(Reason::LimitReached, words));
         }
     }
     Ok(())

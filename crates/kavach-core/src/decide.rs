@@ -1,15 +1,33 @@
 //! The answer to one request.
 
-use core::cmp::Ordering;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use serde_json::Value;
 
 use crate::action::Action;
-use crate::grant::Grant;
+use crate::counter::{Charge, Recorded};
 use crate::graph::{Graph, Leaf, Node};
 use crate::id::{AgentId, TenantId};
+use crate::limits::LINE_HOPS_MAX;
 use crate::permission::Permission;
 use crate::reason::Reason;
 use crate::resource::Resource;
 use crate::time::Timestamp;
+
+mod canonical;
+mod hop;
+mod line;
+mod query;
+mod rails;
+
+use hop::charges;
+pub(crate) use hop::{Asked, Miss, constrained_miss};
+use line::LineAnswer;
+pub(crate) use line::Walked;
+pub(crate) use query::Query;
+use rails::Rails;
 
 /// One call that an agent wants to make.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -23,6 +41,14 @@ pub struct Request {
     pub action: Action,
     /// To what.
     pub resource: Resource,
+    /// From where, if that is known.
+    pub address: Option<IpAddr>,
+    /// With which arguments, if there are any: a JSON value.
+    pub args: Option<Arc<Value>>,
+    /// At what cost, in units of the host's choice; a call that names none costs one.
+    pub cost: Option<u64>,
+    /// How many people have said yes to exactly this call.
+    pub approvals: u8,
 }
 
 impl Request {
@@ -34,6 +60,10 @@ impl Request {
             agent,
             action,
             resource,
+            address: None,
+            args: None,
+            cost: None,
+            approvals: 0,
         }
     }
 }
@@ -75,7 +105,8 @@ impl Decision {
     #[must_use]
     pub fn reason(self) -> Reason {
         match self {
-            Self::Allow | Self::NeedsApproval => Reason::Granted,
+            Self::Allow => Reason::Granted,
+            Self::NeedsApproval => Reason::ApprovalRequired,
             Self::Deny(reason) => reason,
         }
     }
@@ -92,6 +123,62 @@ pub struct Verdict {
     pub leaf: Option<Leaf>,
     /// The grant at the leaf that matches, by its number.
     pub grant: Option<u32>,
+    /// The grants that an allow, or a need for approval, rests on, at each hop; empty for a denial.
+    pub matched: Matched,
+    /// How many people must say yes to the call in all; zero if none need to.
+    pub approvals: u8,
+    /// When the call would be allowed, or need approval, if nothing else is charged until then; only where
+    /// a limit denies it, and it is known that nothing else will.
+    pub retry_at: Option<Timestamp>,
+    /// Whether a budget is charged, so that the caller is to settle what the call cost in the end.
+    pub settles: bool,
+    /// The guardrail that denies it, by its place in the order of names: [`Graph::guardrail_at`].
+    pub guardrail: Option<u8>,
+    /// The guardrails that would deny it and only note that, a bit for each place: [`Graph::shadowed`].
+    pub shadowed: u64,
+}
+
+/// The number of the grant that was taken at each hop of a line, the leaf first.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Matched {
+    grants: [u32; LINE_HOPS_MAX],
+    hops: u8,
+}
+
+impl Matched {
+    /// The numbers, the leaf's first.
+    #[must_use]
+    pub fn grants(&self) -> &[u32] {
+        self.grants
+            .get(..usize::from(self.hops))
+            .unwrap_or_default()
+    }
+
+    fn push(&mut self, grant: u32) {
+        if let Some(place) = self.grants.get_mut(usize::from(self.hops)) {
+            *place = grant;
+            self.hops += 1;
+        }
+    }
+}
+
+impl Graph {
+    /// What the call that `verdict` allows is charged: one entry for each limit of each grant that it rests
+    /// on, the leaf's first.
+    pub fn charges(&self, request: &Request, verdict: &Verdict) -> Vec<Charge> {
+        let node = verdict
+            .leaf
+            .and_then(|leaf| self.node(request.tenant, leaf));
+        let hops = node.into_iter().flat_map(|node| self.walk(node));
+        let mut charged = Vec::new();
+        for ((_, holding), id) in hops.zip(verdict.matched.grants()) {
+            if let Some(grant) = holding.grants.iter().find(|grant| grant.id == *id) {
+                let bounds = &grant.permission.constraints;
+                charged.extend(charges(request, holding.leaf(), *id, bounds));
+            }
+        }
+        charged
+    }
 }
 
 impl Verdict {
@@ -101,194 +188,150 @@ impl Verdict {
             decision: Decision::Deny(reason),
             leaf,
             grant: None,
+            matched: Matched::default(),
+            approvals: 0,
+            retry_at: None,
+            settles: false,
+            guardrail: None,
+            shadowed: 0,
+        }
+    }
+
+    /// What an allow obliges the caller to.
+    #[must_use]
+    pub fn obligations(&self) -> &'static [Obligation] {
+        if self.settles && self.decision.is_allow() {
+            &[Obligation::Settle]
+        } else {
+            &[]
+        }
+    }
+}
+
+/// What an allow obliges the caller to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Obligation {
+    /// To say, when the call is over, what it cost in the end: a budget was charged beforehand.
+    Settle,
+}
+
+impl Obligation {
+    /// The word for it, in lower case.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Settle => "settle",
         }
     }
 }
 
 /// Decides `request` at `now`: the best answer over the agent's lines, the worst along each.
 ///
-/// Among lines that allow, the one whose grant has the smallest canonical bytes is named, so that the
-/// order in which grants were made never shows.
+/// Guardrails come first. Along a line each hop takes the best of its grants that match: the fewest
+/// approvals, then the fewest counters, then the smallest canonical bytes. Lines that answer the same are
+/// told apart in the same way, so that the order in which anything was made never shows.
 ///
 /// ```
-/// use kavach_core::{AgentId, Decision, Graph, Reason, Request, TenantId, Timestamp, decide};
+/// use kavach_core::{AgentId, Decision, Graph, NothingRecorded, Reason, Request, TenantId, Timestamp, decide};
 ///
 /// let nobody = AgentId::from_parts(0, 0);
 /// let (action, resource) = ("read".parse()?, "mcp:github:repos".parse()?);
 /// let request = Request::new(TenantId::DEFAULT, nobody, action, resource);
-/// let verdict = decide(&Graph::new(), &request, Timestamp::from_s(0));
+/// let verdict = decide(&Graph::new(), &request, &NothingRecorded, Timestamp::from_s(0));
 /// assert_eq!(verdict.decision, Decision::Deny(Reason::UnknownAgent));
 /// # Ok::<(), kavach_core::ParseError>(())
 /// ```
-pub fn decide(graph: &Graph, request: &Request, now: Timestamp) -> Verdict {
-    let Some(agent) = graph.agent_node(request.tenant, request.agent) else {
+pub fn decide(
+    graph: &Graph,
+    request: &Request,
+    recorded: &impl Recorded,
+    now: Timestamp,
+) -> Verdict {
+    let Some((slot, agent, rails)) = graph.agent_row(request.tenant, request.agent) else {
         return Verdict::denied(Reason::UnknownAgent, None);
     };
-    let own_root = Leaf::Root(request.agent);
-    let mut best: Option<(Node, LineAnswer<'_>)> = None;
-    for node in graph.lines_of(agent) {
-        let answer = answer_along(graph, node, request, now);
-        if best.as_ref().is_none_or(|(_, known)| answer.beats(known)) {
-            best = Some((node, answer));
+    let query = Query::of(&graph.words, request);
+    let asked = Asked {
+        request,
+        query: &query,
+        words: &graph.words,
+        recorded,
+        now,
+    };
+    let decider = Decider::new(graph, rails, &asked);
+    let mut lines = graph.lines_at(slot);
+    let Some(first) = lines.next() else {
+        let fault = graph.agent_fault(agent, now, true);
+        let own_root = Leaf::Root(request.agent);
+        return Verdict::denied(fault.unwrap_or(Reason::NoGrants), Some(own_root));
+    };
+    let (mut best, mut answer) = (first, decider.answer(first));
+    for node in lines {
+        let other = decider.answer(node);
+        let text = |grant, node| decider.permission(node, grant);
+        if other.beats(&answer, (node, best), text) {
+            (best, answer) = (node, other);
         }
     }
-    match best {
-        Some((node, answer)) => answer.verdict(graph, node),
-        None => {
-            let fault = graph.agent_fault(agent, now, true);
-            Verdict::denied(fault.unwrap_or(Reason::NoGrants), Some(own_root))
-        }
-    }
+    answer.verdict(graph.hop(best).map(|hop| hop.leaf()))
 }
 
 /// Decides `request` by one line alone. A leaf that is not the agent's own is denied as unknown.
-pub fn decide_via(graph: &Graph, request: &Request, leaf: Leaf, now: Timestamp) -> Verdict {
-    let node = graph.node(request.tenant, leaf);
-    let owned = node.filter(|node| {
-        let holder = graph
-            .walk(*node)
-            .next()
-            .map(|(_, holding)| holding.agent.record.id);
-        holder == Some(request.agent)
+pub fn decide_via(
+    graph: &Graph,
+    request: &Request,
+    leaf: Leaf,
+    recorded: &impl Recorded,
+    now: Timestamp,
+) -> Verdict {
+    let owned = graph.node(request.tenant, leaf).and_then(|node| {
+        let agent = graph.hop(node)?.agent;
+        let (rails, _) = graph.rails(agent.tenant);
+        (agent.id == request.agent).then_some((node, rails))
     });
-    match owned {
-        Some(node) => answer_along(graph, node, request, now).verdict(graph, node),
-        None => Verdict::denied(Reason::UnknownAgent, None),
-    }
-}
-
-/// How one line answers.
-struct LineAnswer<'a> {
-    decision: Decision,
-    nearness: Nearness,
-    grant: Option<&'a Grant>,
-}
-
-/// How near a line came, for choosing among denials.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Nearness {
-    /// The line is dead, and its leaf never spoke of the request.
-    DeadAndSilent,
-    /// The leaf never spoke of the request.
-    Silent,
-    /// The leaf's grant has run out.
-    RanOut,
-    /// The leaf's grant matches, and the line is dead.
-    Dead,
-    /// The leaf's grant matches, and somebody above no longer holds it.
-    Narrowed,
-    /// It answers yes.
-    Held,
-}
-
-impl LineAnswer<'_> {
-    /// Whether this is the better of two answers. Equal ones leave the earlier line in place.
-    fn beats(&self, other: &Self) -> bool {
-        let ranks =
-            (self.decision.rank(), self.nearness).cmp(&(other.decision.rank(), other.nearness));
-        ranks.then_with(|| match (self.grant, other.grant) {
-            (Some(mine), Some(its)) => its.permission.canonical_cmp(&mine.permission),
-            _ => Ordering::Equal,
-        }) == Ordering::Greater
-    }
-
-    fn verdict(&self, graph: &Graph, node: Node) -> Verdict {
-        Verdict {
-            decision: self.decision,
-            leaf: graph.walk(node).next().map(|(_, holding)| holding.leaf()),
-            grant: self.grant.map(|grant| grant.id),
-        }
-    }
-}
-
-fn answer_along<'a>(
-    graph: &'a Graph,
-    leaf: Node,
-    request: &Request,
-    now: Timestamp,
-) -> LineAnswer<'a> {
-    let deny = |reason, nearness, grant| LineAnswer {
-        decision: Decision::Deny(reason),
-        nearness,
-        grant,
+    let Some((node, rails)) = owned else {
+        return Verdict::denied(Reason::UnknownAgent, None);
     };
-    let mut grant = None;
-    let fault = graph.line_fault(leaf, now);
-    for (distance, holding) in graph.walk(leaf) {
-        let found = best_match(holding.grants.iter(), request, now, distance);
-        match (distance, found, fault) {
-            (0, Err(Miss::Other), Some(fault)) => {
-                return deny(fault, Nearness::DeadAndSilent, None);
-            }
-            (0, Err(Miss::Other), None) => {
-                return deny(Reason::NoMatchingGrant, Nearness::Silent, None);
-            }
-            (0, Err(_), fault) => {
-                // What is wrong with the whole line says more than one grant's end, which may be the same.
-                let reason = fault.unwrap_or(Reason::GrantExpired);
-                return deny(reason, Nearness::RanOut, None);
-            }
-            (0, Ok(matching), Some(fault)) => return deny(fault, Nearness::Dead, Some(matching)),
-            (0, Ok(matching), None) => grant = Some(matching),
-            (_, Ok(_), _) => {}
-            (_, Err(Miss::Expired), _) => {
-                return deny(Reason::GrantExpired, Nearness::Narrowed, grant);
-            }
-            (_, Err(Miss::TooDeep), _) => return deny(Reason::TooDeep, Nearness::Narrowed, grant),
-            (_, Err(Miss::Other), _) => {
-                return deny(Reason::AncestorNarrowed, Nearness::Narrowed, grant);
-            }
+    let query = Query::of(&graph.words, request);
+    let asked = Asked {
+        request,
+        query: &query,
+        words: &graph.words,
+        recorded,
+        now,
+    };
+    let answer = Decider::new(graph, rails, &asked).answer(node);
+    answer.verdict(Some(leaf))
+}
+
+/// What all lines of an agent are decided with.
+struct Decider<'a, R> {
+    graph: &'a Graph,
+    asked: &'a Asked<'a, R>,
+    packed_rails: u32,
+    rails: Rails,
+}
+
+impl<'a, R: Recorded> Decider<'a, R> {
+    fn new(graph: &'a Graph, packed_rails: u32, asked: &'a Asked<'a, R>) -> Self {
+        Self {
+            graph,
+            asked,
+            packed_rails,
+            rails: Rails::of(packed_rails, asked),
         }
     }
-    LineAnswer {
-        decision: Decision::Allow,
-        nearness: Nearness::Held,
-        grant,
+
+    fn answer(&self, node: Node) -> LineAnswer<'a> {
+        let line = Walked::of(self.graph, node);
+        line.answer(self.graph, self.asked, self.packed_rails, self.rails)
     }
-}
 
-/// Why no grant of a holding matches: the nearest miss.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Miss {
-    /// None speaks of the request.
-    Other,
-    /// One does, and has run out.
-    Expired,
-    /// One does, and may not be passed on this far.
-    TooDeep,
-}
-
-/// The first grant, in canonical order, that matches.
-fn best_match<'a>(
-    grants: impl Iterator<Item = &'a Grant>,
-    request: &Request,
-    now: Timestamp,
-    distance: u8,
-) -> Result<&'a Grant, Miss> {
-    let mut nearest = Miss::Other;
-    for grant in grants {
-        match miss(&grant.permission, request, now, distance) {
-            None => return Ok(grant),
-            Some(miss) => nearest = nearest.max(miss),
-        }
-    }
-    Err(nearest)
-}
-
-/// Why this permission, held `distance` hops above the leaf, does not match; `None` if it does.
-pub(crate) fn miss(
-    permission: &Permission,
-    request: &Request,
-    now: Timestamp,
-    distance: u8,
-) -> Option<Miss> {
-    if !permission.matches(&request.action, &request.resource) {
-        Some(Miss::Other)
-    } else if !permission.constraints.holds_at(now) {
-        Some(Miss::Expired)
-    } else if !permission.constraints.reaches(distance) {
-        Some(Miss::TooDeep)
-    } else {
-        None
+    /// The permission that a line's leaf calls by this number.
+    fn permission(&self, node: Node, grant: u32) -> Option<&'a Permission> {
+        let mut grants = self.graph.holding(node)?.grants.iter();
+        let named = grants.find(|known| known.id == grant);
+        named.map(|known| &known.permission)
     }
 }

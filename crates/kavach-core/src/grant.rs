@@ -49,31 +49,39 @@ impl Grants {
     }
 
     /// These permissions instead. One that was there keeps its number; a number is never given out twice.
+    ///
+    /// One that is new and has the pattern and the actions of one that is gone was edited, and takes its
+    /// number: what was counted for it stays counted. Where several could be meant, they are paired in
+    /// canonical order.
     #[must_use]
     pub fn replaced(&self, permissions: impl IntoIterator<Item = Permission>) -> Self {
         let mut permissions: Vec<Permission> = permissions.into_iter().collect();
         permissions.sort_by_cached_key(ToString::to_string);
         permissions.dedup();
+        let mut left: Vec<&Grant> = self.list.iter().collect();
+        let mut take = |fits: &dyn Fn(&Grant) -> bool| {
+            let place = left.iter().position(|grant| fits(grant))?;
+            Some(left.remove(place).id)
+        };
+        let same: Vec<Option<u32>> = permissions
+            .iter()
+            .map(|permission| take(&|grant| grant.permission == *permission))
+            .collect();
         let mut last = self.last;
-        let mut number = |permission: &Permission| {
-            let known = self
-                .list
-                .iter()
-                .find(|grant| grant.permission == *permission);
-            known.map_or_else(
-                || {
+        let list = same
+            .into_iter()
+            .zip(permissions)
+            .map(|(same, permission)| {
+                let edited = |grant: &Grant| {
+                    let known = &grant.permission;
+                    known.pattern == permission.pattern && known.actions == permission.actions
+                };
+                let id = same.or_else(|| take(&edited)).unwrap_or_else(|| {
                     // 2^32 grants of one holder are a change every second for a century.
                     last = last.saturating_add(1);
                     last
-                },
-                |grant| grant.id,
-            )
-        };
-        let list = permissions
-            .into_iter()
-            .map(|permission| Grant {
-                id: number(&permission),
-                permission,
+                });
+                Grant { id, permission }
             })
             .collect();
         Self { list, last }

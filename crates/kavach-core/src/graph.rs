@@ -1,66 +1,75 @@
 //! The delegation forest in memory: every owner, agent, name and delegation of a store.
+//!
+//! What a decision reads stands apart, in rows of the size of a cache line, with all texts replaced by
+//! numbers: [`hot`] and [`packed`]. The records themselves are for those who change something or look
+//! around: [`cold`]. All of it is shared between copies except where they differ: [`rows`], [`index`] and
+//! [`shelf`]. So one may go on reading a copy while the next is made.
 
-use alloc::vec::Vec;
+use core::hash::{BuildHasher, Hash};
 
-use hashbrown::HashMap;
+use hashbrown::DefaultHashBuilder;
 
-use crate::agent::{Agent, AgentName, CredentialHash, Owner, SubjectName};
+use crate::agent::{Agent, CredentialHash, Owner};
 use crate::delegation::Delegation;
+use crate::guardrail::Guardrail;
 use crate::id::{AgentId, DelegationId, SubjectId, TenantId};
-use crate::limits::{DEPTH_MAX, INCOMING_MAX};
 use crate::name::{Name, Subject};
 
+mod apply;
+mod cold;
+mod hot;
+mod index;
 mod line;
+mod packed;
 mod record;
-mod slots;
+mod rows;
+mod shelf;
 
-pub(crate) use line::{Holding, Node};
+pub(crate) use cold::{AgentNode, DelegationNode};
+use cold::{Met, Named, OwnerNode, TenantNode};
+pub(crate) use hot::{AgentRow, DelegationRow};
+use hot::{Beside, OwnerRow};
+use index::Index;
+pub(crate) use line::{Holding, Hop, Node};
 pub use line::{Leaf, Line, LineHop};
+pub(crate) use packed::{KIND_OTHER, Likeness, Packed, PackedGrants, Words, kind_of};
 pub use record::{GraphError, Record, RecordKey, Stamp};
-use slots::{Slot, Slots};
+pub(crate) use rows::NONE;
+use rows::Rows;
+use shelf::Shelf;
 
 /// All records of a store, linked so that a decision follows its line without searching.
 ///
 /// Pure state: it changes only by [`apply`](Self::apply) and [`erase`](Self::erase), and what may
 /// change is decided by the functions that return a [`Change`](crate::Change).
+///
+/// A clone costs next to nothing, and shares everything with the original until one of them changes; a
+/// change to one of them copies a few kilobytes.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
-    owners: Slots<(TenantId, SubjectId), OwnerNode>,
-    agents: Slots<AgentId, AgentNode>,
-    delegations: Slots<DelegationId, DelegationNode>,
-    names: HashMap<TenantId, HashMap<Name, (AgentId, Stamp)>>,
-    subjects: HashMap<TenantId, HashMap<Subject, (SubjectId, Stamp)>>,
-    credentials: HashMap<CredentialHash, Slot>,
-}
+    hasher: DefaultHashBuilder,
+    /// What grants say.
+    pub(crate) words: Words,
+    tenants: Shelf<TenantNode>,
 
-#[derive(Clone, Debug)]
-pub(crate) struct OwnerNode {
-    pub(crate) record: Owner,
-    pub(crate) subject: Option<Subject>,
-    agents: Vec<Slot>,
-    stamp: Stamp,
-}
+    owners: Shelf<OwnerNode>,
+    owner_rows: Rows<OwnerRow, 256>,
 
-#[derive(Clone, Debug)]
-pub(crate) struct AgentNode {
-    pub(crate) record: Agent,
-    owner: Slot,
-    /// Delegations to this agent, in order of id. See `limits::INCOMING_MAX`.
-    pub(crate) incoming: Vec<Slot>,
-    /// Delegations that rest on its root grants.
-    outgoing: Vec<Slot>,
-    stamp: Stamp,
-}
+    agent_index: Index,
+    agent_rows: Rows<AgentRow, 256>,
+    agents: Rows<Option<alloc::sync::Arc<AgentNode>>, 64>,
+    /// The next agent of the same owner.
+    agents_beside: Rows<u32, 256>,
 
-#[derive(Clone, Debug)]
-pub(crate) struct DelegationNode {
-    pub(crate) record: Delegation,
-    from: Slot,
-    to: Slot,
-    parent: Option<Slot>,
-    /// Delegations that rest on this one.
-    children: Vec<Slot>,
-    stamp: Stamp,
+    delegation_index: Index,
+    delegation_rows: Rows<DelegationRow, 256>,
+    delegations: Rows<Option<alloc::sync::Arc<DelegationNode>>, 64>,
+    delegations_beside: Rows<Beside, 256>,
+
+    names: Shelf<Named>,
+    subjects: Shelf<Met>,
+    /// Agents by the hashes of their credentials.
+    credentials: Index,
 }
 
 impl Graph {
@@ -70,248 +79,99 @@ impl Graph {
         Self::default()
     }
 
-    /// Puts a record in, or in the place of its former self.
-    ///
-    /// # Errors
-    /// If it cites a record that is not there, or changes what never changes. The graph is as before.
-    pub fn apply(&mut self, record: Record, stamp: Stamp) -> Result<(), GraphError> {
-        let key = record.key();
-        let applied = match record {
-            Record::Owner(owner) => {
-                self.apply_owner(owner, stamp);
-                Ok(())
-            }
-            Record::Subject(subject) => self.apply_subject(subject, stamp),
-            Record::Agent(agent) => self.apply_agent(agent, stamp),
-            Record::Name(name) => self.apply_name(name, stamp),
-            Record::Delegation(delegation) => self.apply_delegation(delegation, stamp),
-        };
-        applied.map_err(|problem| GraphError { key, problem })
-    }
-
-    /// Takes the host's name for a subject out. Other records are never taken out, and are left alone.
-    pub fn erase(&mut self, key: &RecordKey) {
-        if let RecordKey::Subject(tenant, subject) = key {
-            let erased = self
-                .subjects
-                .get_mut(tenant)
-                .and_then(|names| names.remove(subject));
-            if let Some((id, _)) = erased
-                && let Some(node) = self.owners.find_mut(&(*tenant, id))
-            {
-                node.subject = None;
-            }
-        }
-    }
-
     /// What was stored beside the record; `None` if there is no such record.
     #[must_use]
     pub fn stamp(&self, key: &RecordKey) -> Option<Stamp> {
         match key {
             RecordKey::Owner(tenant, id) => {
-                self.owners.find(&(*tenant, *id)).map(|node| node.stamp)
+                let slot = self.owner_slot((*tenant, *id))?;
+                self.owners.get(slot).map(|node| node.stamp)
             }
-            RecordKey::Subject(tenant, subject) => self
-                .subjects
-                .get(tenant)?
-                .get(subject)
-                .map(|(_, stamp)| *stamp),
+            RecordKey::Subject(tenant, subject) => {
+                self.known_as(*tenant, subject).map(|met| met.stamp)
+            }
             RecordKey::Agent(tenant, id) => self.agent_node(*tenant, *id).map(|node| node.stamp),
-            RecordKey::Name(tenant, name) => {
-                self.names.get(tenant)?.get(name).map(|(_, stamp)| *stamp)
-            }
+            RecordKey::Name(tenant, name) => self.named(*tenant, name).map(|named| named.stamp),
             RecordKey::Delegation(tenant, id) => {
                 self.delegation_node(*tenant, *id).map(|node| node.stamp)
             }
-        }
-    }
-
-    fn apply_owner(&mut self, owner: Owner, stamp: Stamp) {
-        let key = (owner.tenant, owner.id);
-        match self.owners.find_mut(&key) {
-            Some(node) => {
-                node.record = owner;
-                node.stamp = stamp;
-            }
-            None => {
-                self.owners.insert(
-                    key,
-                    OwnerNode {
-                        record: owner,
-                        subject: None,
-                        agents: Vec::new(),
-                        stamp,
-                    },
-                );
+            RecordKey::Guardrail(tenant, name) => {
+                let ours = &self.tenant(*tenant)?.guardrails;
+                ours.get(name).map(|(_, stamp)| *stamp)
             }
         }
     }
 
-    fn apply_subject(&mut self, name: SubjectName, stamp: Stamp) -> Result<(), &'static str> {
-        let owner = self.owners.find_mut(&(name.tenant, name.id));
-        owner.ok_or("names an owner that is not there")?.subject = Some(name.subject.clone());
-        self.subjects
-            .entry(name.tenant)
-            .or_default()
-            .insert(name.subject, (name.id, stamp));
-        Ok(())
+    fn hash(&self, key: impl Hash) -> u64 {
+        self.hasher.hash_one(key)
     }
 
-    fn apply_agent(&mut self, agent: Agent, stamp: Stamp) -> Result<(), &'static str> {
-        let owner_key = (agent.tenant, agent.owner);
-        let owner = self
-            .owners
-            .slot(&owner_key)
-            .ok_or("names an owner that is not there")?;
-        let hashes: Vec<CredentialHash> =
-            agent.credentials.iter().map(|known| known.hash).collect();
-        let slot = match self.agents.slot(&agent.id) {
-            Some(slot) => {
-                let node = self.agents.get_mut(slot).ok_or("is lost")?;
-                let known = &node.record;
-                if known.tenant != agent.tenant || known.owner != agent.owner {
-                    return Err("changes its tenant or its owner");
-                }
-                for credential in &known.credentials {
-                    self.credentials.remove(&credential.hash);
-                }
-                node.record = agent;
-                node.stamp = stamp;
-                slot
-            }
-            None => {
-                let id = agent.id;
-                let node = AgentNode {
-                    record: agent,
-                    owner,
-                    incoming: Vec::new(),
-                    outgoing: Vec::new(),
-                    stamp,
-                };
-                let slot = self.agents.insert(id, node);
-                if let Some(owner) = self.owners.get_mut(owner) {
-                    owner.agents.push(slot);
-                }
-                slot
-            }
+    fn tenant_slot(&self, tenant: TenantId) -> Option<u32> {
+        self.tenants.find(&tenant, |known| known.id == tenant)
+    }
+
+    fn tenant(&self, tenant: TenantId) -> Option<&TenantNode> {
+        self.tenants.get(self.tenant_slot(tenant)?)
+    }
+
+    fn owner_slot(&self, key: (TenantId, SubjectId)) -> Option<u32> {
+        self.owners.find(&key, |known| known.key() == key)
+    }
+
+    /// The place of the agent with this id, in whatever tenant.
+    #[inline]
+    fn agent_slot(&self, id: AgentId) -> Option<u32> {
+        let is = |slot| self.agent_rows.get(slot).is_some_and(|row| row.id == id);
+        self.agent_index.find(self.hash(id), is)
+    }
+
+    #[inline]
+    fn delegation_slot(&self, id: DelegationId) -> Option<u32> {
+        let is = |slot| {
+            self.delegation_rows
+                .get(slot)
+                .is_some_and(|row| row.id == id)
         };
-        for hash in hashes {
-            self.credentials.insert(hash, slot);
-        }
-        Ok(())
+        self.delegation_index.find(self.hash(id), is)
     }
 
-    fn apply_name(&mut self, name: AgentName, stamp: Stamp) -> Result<(), &'static str> {
-        if self.agent_node(name.tenant, name.agent).is_none() {
-            return Err("names an agent that is not there");
-        }
-        self.names
-            .entry(name.tenant)
-            .or_default()
-            .insert(name.name, (name.agent, stamp));
-        Ok(())
+    fn named(&self, tenant: TenantId, name: &Name) -> Option<&Named> {
+        let key = (tenant, name);
+        let number = self.names.find(&key, |known| known.key() == key)?;
+        self.names.get(number)
     }
 
-    fn apply_delegation(
-        &mut self,
-        delegation: Delegation,
-        stamp: Stamp,
-    ) -> Result<(), &'static str> {
-        if let Some(slot) = self.delegations.slot(&delegation.id) {
-            let node = self.delegations.get_mut(slot).ok_or("is lost")?;
-            let known = &node.record;
-            if (
-                known.tenant,
-                known.from,
-                known.to,
-                known.parent,
-                known.depth,
-            ) != (
-                delegation.tenant,
-                delegation.from,
-                delegation.to,
-                delegation.parent,
-                delegation.depth,
-            ) {
-                return Err("changes who gave it to whom");
-            }
-            node.record = delegation;
-            node.stamp = stamp;
-            return Ok(());
-        }
-        let (from, to, parent) = self.ends_of(&delegation)?;
-        let (id, now) = (delegation.id, delegation.created_at);
-        let node = DelegationNode {
-            record: delegation,
-            from,
-            to,
-            parent,
-            children: Vec::new(),
-            stamp,
-        };
-        let slot = self.delegations.insert(id, node);
-        match parent {
-            Some(parent) => {
-                let parent = self.delegations.get_mut(parent).ok_or("is lost")?;
-                parent.children.push(slot);
-            }
-            None => self
-                .agents
-                .get_mut(from)
-                .ok_or("is lost")?
-                .outgoing
-                .push(slot),
-        }
-        let delegations = &self.delegations;
-        let incoming = &mut self.agents.get_mut(to).ok_or("is lost")?.incoming;
-        let id_of = |slot: &Slot| delegations.get(*slot).map(|node| node.record.id);
-        let at = incoming.partition_point(|known| id_of(known) < Some(id));
-        incoming.insert(at, slot);
-        if incoming.len() > INCOMING_MAX {
-            incoming.retain(|slot| {
-                delegations.get(*slot).is_some_and(|node| {
-                    let over = node.record.expires_at.is_some_and(|end| end <= now);
-                    !node.record.revoked && !over
-                })
-            });
-        }
-        Ok(())
+    fn known_as(&self, tenant: TenantId, subject: &Subject) -> Option<&Met> {
+        let key = (tenant, subject);
+        let number = self.subjects.find(&key, |known| known.key() == key)?;
+        self.subjects.get(number)
     }
 
-    /// Where a new delegation hangs, checked: nothing crosses a tenant, and the parent leads to `from`.
-    fn ends_of(&self, new: &Delegation) -> Result<(Slot, Slot, Option<Slot>), &'static str> {
-        let agent = |id| {
-            let slot = self
-                .agents
-                .slot(&id)
-                .ok_or("names an agent that is not there")?;
-            match self.agents.get(slot) {
-                Some(node) if node.record.tenant == new.tenant => Ok(slot),
-                _ => Err("crosses tenants"),
-            }
-        };
-        let (from, to) = (agent(new.from)?, agent(new.to)?);
-        let (parent, depth) = match new.parent {
-            None => (None, 1),
-            Some(id) => {
-                let slot = self.delegations.slot(&id);
-                let slot = slot.ok_or("rests on a delegation that is not there")?;
-                let node = self.delegations.get(slot).ok_or("is lost")?;
-                if node.to != from {
-                    return Err("rests on a delegation to somebody else");
-                }
-                (Some(slot), node.record.depth.saturating_add(1))
-            }
-        };
-        if new.depth != depth || depth > DEPTH_MAX {
-            return Err("has a depth that is not its own");
-        }
-        Ok((from, to, parent))
+    /// The delegations to the agent at this place, in order of id.
+    pub(crate) fn incoming(&self, to: u32) -> impl Iterator<Item = (u32, &DelegationRow)> {
+        let mut next = self.agent_rows.get(to).map_or(NONE, |row| row.incoming);
+        core::iter::from_fn(move || {
+            let row = self.delegation_rows.get(next)?;
+            let slot = core::mem::replace(&mut next, row.next_incoming);
+            Some((slot, row))
+        })
+    }
+
+    /// What guardrails of the tenant at this place forbid, packed, and whose they are.
+    #[inline]
+    pub(crate) fn rails(&self, tenant: u32) -> (u32, TenantId) {
+        let node = self.tenants.get(tenant);
+        node.map_or((NONE, TenantId::DEFAULT), |node| (node.rails, node.id))
     }
 }
 
 /// Looking records up.
 impl Graph {
+    /// Whose the agent is.
+    pub(crate) fn owner_of(&self, agent: &AgentRow) -> Option<SubjectId> {
+        self.owners.get(agent.owner).map(|node| node.record.id)
+    }
+
     /// The agent with this id in this tenant.
     #[must_use]
     pub fn agent(&self, tenant: TenantId, id: AgentId) -> Option<&Agent> {
@@ -321,15 +181,16 @@ impl Graph {
     /// The agent that has this name in this tenant, or had it last.
     #[must_use]
     pub fn agent_named(&self, tenant: TenantId, name: &Name) -> Option<&Agent> {
-        let (id, _) = self.names.get(&tenant)?.get(name)?;
-        self.agent(tenant, *id)
+        self.agent(tenant, self.named(tenant, name)?.record.agent)
     }
 
     /// The agent with a credential of this hash, whether or not it is still accepted.
     #[must_use]
     pub fn agent_by_credential(&self, hash: &CredentialHash) -> Option<&Agent> {
-        let slot = self.credentials.get(hash)?;
-        self.agents.get(*slot).map(|node| &node.record)
+        let has = |agent: &Agent| agent.credentials.iter().any(|known| known.hash == *hash);
+        let is = |slot| self.agent_at(slot).is_some_and(|node| has(&node.record));
+        let slot = self.credentials.find(self.hash(hash), is)?;
+        self.agent_at(slot).map(|node| &node.record)
     }
 
     /// The delegation with this id in this tenant.
@@ -341,45 +202,63 @@ impl Graph {
     /// The standing of this owner.
     #[must_use]
     pub fn owner(&self, tenant: TenantId, id: SubjectId) -> Option<&Owner> {
-        self.owners.find(&(tenant, id)).map(|node| &node.record)
+        let slot = self.owner_slot((tenant, id))?;
+        self.owners.get(slot).map(|node| &node.record)
     }
 
     /// What stands for the host's name of a subject.
     #[must_use]
     pub fn subject_id(&self, tenant: TenantId, subject: &Subject) -> Option<SubjectId> {
-        self.subjects.get(&tenant)?.get(subject).map(|(id, _)| *id)
+        self.known_as(tenant, subject).map(|met| met.record.id)
     }
 
     /// The host's name for a subject; `None` if it was erased, or never known.
     #[must_use]
     pub fn subject(&self, tenant: TenantId, id: SubjectId) -> Option<&Subject> {
-        self.owners.find(&(tenant, id))?.subject.as_ref()
+        let slot = self.owner_slot((tenant, id))?;
+        self.owners.get(slot)?.subject.as_ref()
     }
 
     /// The names of all subjects that were not erased, with their tenants, in no order.
     pub fn subjects(&self) -> impl Iterator<Item = (TenantId, &Subject)> {
-        self.subjects
-            .iter()
-            .flat_map(|(tenant, names)| names.keys().map(|name| (*tenant, name)))
+        self.subjects.iter().map(Met::key)
+    }
+
+    /// The guardrails of a tenant, by name.
+    pub fn guardrails(&self, tenant: TenantId) -> impl Iterator<Item = &Guardrail> {
+        let node = self.tenant(tenant).into_iter();
+        let ours = node.flat_map(|node| node.guardrails.values());
+        ours.map(|(guardrail, _)| guardrail)
+    }
+
+    /// The tenants that have agents, in no order.
+    pub fn tenants(&self) -> impl Iterator<Item = TenantId> {
+        let known = self.tenants.iter().filter(|node| node.has_agents);
+        known.map(|node| node.id)
     }
 
     /// All agents of a tenant, in the order in which they came.
     pub fn agents(&self, tenant: TenantId) -> impl Iterator<Item = &Agent> {
-        let records = self.agents.iter().map(|node| &node.record);
+        let records = self.agents.iter().flatten().map(|node| &node.record);
         records.filter(move |agent| agent.tenant == tenant)
     }
 
     /// All delegations of a tenant, in the order in which they came.
     pub fn delegations(&self, tenant: TenantId) -> impl Iterator<Item = &Delegation> {
-        let records = self.delegations.iter().map(|node| &node.record);
+        let records = self.delegations.iter().flatten().map(|node| &node.record);
         records.filter(move |delegation| delegation.tenant == tenant)
     }
 
     /// The agents of an owner, in the order in which they came.
     pub fn agents_of(&self, tenant: TenantId, owner: SubjectId) -> impl Iterator<Item = &Agent> {
-        let node = self.owners.find(&(tenant, owner));
-        let slots = node.into_iter().flat_map(|node| &node.agents);
-        slots.filter_map(|slot| self.agents.get(*slot).map(|node| &node.record))
+        let slot = self.owner_slot((tenant, owner));
+        let row = slot.and_then(|slot| self.owner_rows.get(slot));
+        let mut next = row.map_or(NONE, |row| row.agents.first);
+        core::iter::from_fn(move || {
+            let node = self.agent_at(next)?;
+            next = self.agents_beside.get(next).copied().unwrap_or(NONE);
+            Some(&node.record)
+        })
     }
 
     /// The delegations to an agent that still count, in order of id.
@@ -388,33 +267,44 @@ impl Graph {
         tenant: TenantId,
         id: AgentId,
     ) -> impl Iterator<Item = &Delegation> {
-        let node = self.agent_node(tenant, id);
-        let slots = node.into_iter().flat_map(|node| &node.incoming);
-        slots.filter_map(|slot| self.delegations.get(*slot).map(|node| &node.record))
+        let slot = self.agent_node(tenant, id).map_or(NONE, |node| node.slot);
+        let nodes = self
+            .incoming(slot)
+            .filter_map(|(slot, _)| self.delegation_at(slot));
+        nodes.map(|node| &node.record)
     }
 
-    /// The delegations that rest directly on this leaf, revoked ones included.
+    /// The delegations that rest directly on this leaf, revoked ones included, in the order in which they
+    /// came.
     pub fn delegations_below(
         &self,
         tenant: TenantId,
         leaf: Leaf,
     ) -> impl Iterator<Item = &Delegation> {
-        let slots = match leaf {
-            Leaf::Root(id) => self.agent_node(tenant, id).map(|node| &node.outgoing),
-            Leaf::Delegation(id) => self.delegation_node(tenant, id).map(|node| &node.children),
+        let chain = match self.node(tenant, leaf) {
+            Some(Node::Root(slot)) => self.agent_rows.get(slot).map(|row| row.below),
+            Some(Node::Delegation(slot)) => self.delegations_beside.get(slot).map(|row| row.below),
+            None => None,
         };
-        let slots = slots.into_iter().flatten();
-        slots.filter_map(|slot| self.delegations.get(*slot).map(|node| &node.record))
+        let mut next = chain.map_or(NONE, |chain| chain.first);
+        core::iter::from_fn(move || {
+            let node = self.delegation_at(next)?;
+            next = self
+                .delegations_beside
+                .get(next)
+                .map_or(NONE, |beside| beside.next);
+            Some(&node.record)
+        })
     }
 
     /// Whether any tenant has, or had, an agent with this id.
     pub(crate) fn knows_agent(&self, id: AgentId) -> bool {
-        self.agents.slot(&id).is_some()
+        self.agent_slot(id).is_some()
     }
 
     /// Whether any tenant has, or had, a delegation with this id.
     pub(crate) fn knows_delegation(&self, id: DelegationId) -> bool {
-        self.delegations.slot(&id).is_some()
+        self.delegation_slot(id).is_some()
     }
 
     /// How many agents and delegations there are, in all tenants.
@@ -423,10 +313,17 @@ impl Graph {
         (self.agents.len(), self.delegations.len())
     }
 
+    fn agent_at(&self, slot: u32) -> Option<&AgentNode> {
+        self.agents.get(slot)?.as_deref()
+    }
+
+    fn delegation_at(&self, slot: u32) -> Option<&DelegationNode> {
+        self.delegations.get(slot)?.as_deref()
+    }
+
     pub(crate) fn agent_node(&self, tenant: TenantId, id: AgentId) -> Option<&AgentNode> {
-        self.agents
-            .find(&id)
-            .filter(|node| node.record.tenant == tenant)
+        let node = self.agent_at(self.agent_slot(id)?)?;
+        (node.record.tenant == tenant).then_some(node)
     }
 
     pub(crate) fn delegation_node(
@@ -434,8 +331,7 @@ impl Graph {
         tenant: TenantId,
         id: DelegationId,
     ) -> Option<&DelegationNode> {
-        self.delegations
-            .find(&id)
-            .filter(|node| node.record.tenant == tenant)
+        let node = self.delegation_at(self.delegation_slot(id)?)?;
+        (node.record.tenant == tenant).then_some(node)
     }
 }

@@ -144,6 +144,10 @@ id! {
     /// The opaque stand-in for a subject, in records, tokens and audit leaves.
     SubjectId, "sub_", "a subject id"
 }
+id! {
+    /// A request for people's approval of one call.
+    ApprovalId, "apr_", "an approval id"
+}
 /// A tenant. Nothing crosses from one to another.
 ///
 /// Prints as `ten_default` for the one that exists where nobody cares, and like the other ids

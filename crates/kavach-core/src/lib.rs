@@ -12,7 +12,7 @@
 //! ```
 //! use kavach_core::{
 //!     AgentDraft, AgentId, AgentKind, Change, Credential, CredentialHash, Decision, DelegationDraft,
-//!     DelegationId, Graph, Mode, OwnerDraft, Reason, Request, Stamp, Subject, SubjectId, TenantId,
+//!     DelegationId, Graph, Mode, NothingRecorded, OwnerDraft, Reason, Request, Stamp, Subject, SubjectId, TenantId,
 //!     Timestamp, decide,
 //! };
 //!
@@ -69,10 +69,10 @@
 //! let repos = "mcp:github:repos";
 //! let read = Request::new(TenantId::DEFAULT, reader, "read".parse()?, repos.parse()?);
 //! let write = Request::new(TenantId::DEFAULT, reader, "write".parse()?, repos.parse()?);
-//! assert_eq!(decide(&graph, &read, now).decision, Decision::Allow);
-//! assert_eq!(decide(&graph, &write, now).decision, Decision::Deny(Reason::NoMatchingGrant));
+//! assert_eq!(decide(&graph, &read, &NothingRecorded, now).decision, Decision::Allow);
+//! assert_eq!(decide(&graph, &write, &NothingRecorded, now).decision, Decision::Deny(Reason::NoMatchingGrant));
 //! let later = now.plus_s(3600);
-//! assert_eq!(decide(&graph, &read, later).decision, Decision::Deny(Reason::DelegationExpired));
+//! assert_eq!(decide(&graph, &read, &NothingRecorded, later).decision, Decision::Deny(Reason::DelegationExpired));
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 
@@ -82,7 +82,10 @@ extern crate alloc;
 
 mod action;
 mod agent;
+mod analysis;
 mod change;
+mod constraint;
+mod counter;
 mod decide;
 mod delegation;
 mod error;
@@ -91,6 +94,8 @@ mod error;
 pub mod fuzz;
 mod grant;
 mod graph;
+mod guardrail;
+mod holders;
 mod id;
 pub mod limits;
 mod look;
@@ -105,28 +110,44 @@ mod refusal;
 mod resource;
 mod segment;
 mod shorthand;
+mod tally;
 mod time;
+mod trust;
 
 pub use action::{Action, Actions};
 pub use agent::{
     Agent, AgentKind, AgentName, AgentStatus, Credential, CredentialHash, Owner, OwnerStatus,
     SubjectName,
 };
+pub use analysis::{Finding, GrantAnalysis, GrantUse, analyze};
 pub use change::{
-    AgentDraft, AgentEdit, Change, DelegationDraft, DelegationEdit, Edit, OwnerDraft, SpawnDraft,
+    AgentDraft, AgentEdit, Change, DelegationDraft, DelegationEdit, Edit, GuardrailDraft,
+    OwnerDraft, SpawnDraft,
 };
-pub use decide::{Decision, Request, Verdict, decide, decide_via};
+pub use constraint::{
+    AddressBlock, AddressSet, ArgRules, Budget, Constraints, Period, Rate, Window,
+};
+pub use counter::{Charge, Counter, NothingRecorded, Recorded, Room, Span};
+pub use decide::{Decision, Matched, Obligation, Request, Verdict, decide, decide_via};
 pub use delegation::{Delegation, Mode};
 pub use error::{ParseError, Problem};
 pub use grant::{Grant, Grants};
 pub use graph::{Graph, GraphError, Leaf, Line, LineHop, Record, RecordKey, Stamp};
-pub use id::{AgentId, DelegationId, EventId, LogId, SubjectId, TenantId};
+pub use guardrail::{Guardrail, Selector};
+pub use holders::{Holders, WhoCan};
+pub use id::{AgentId, ApprovalId, DelegationId, EventId, LogId, SubjectId, TenantId};
 pub use look::{BlastRadius, Explanation, HopExplained, LineExplained, LinePermissions, NearMiss};
 pub use name::{Name, Subject};
+pub use narrow::narrow;
 pub use pattern::Pattern;
-pub use permission::{Constraints, Permission};
+pub use permission::Permission;
 pub use reason::Reason;
 pub use refusal::Refusal;
 pub use resource::Resource;
 pub use shorthand::Base;
+pub use tally::{Ask, Pool, PoolPart, Slice, Tally, TallyPart};
 pub use time::Timestamp;
+pub use trust::{
+    Contribution, CredentialKind, Day, Evidence, Fact, Facts, Fingerprint, Hour, Offence, Past,
+    Standing, TrustLevel, TrustScore, trust_points, trust_score,
+};

@@ -4,13 +4,16 @@ use alloc::vec::Vec;
 
 use hashbrown::HashSet;
 
-use crate::decide::{Miss, Request, Verdict, decide, miss};
-use crate::graph::{Graph, Leaf, Node};
+use crate::counter::Recorded;
+use crate::decide::{Asked, Miss, Query, Request, Verdict, Walked, constrained_miss, decide};
+use crate::grant::Grant;
+use crate::graph::{Graph, Holding, Leaf, Node};
 use crate::id::{AgentId, DelegationId, TenantId};
 use crate::narrow::effective;
 use crate::permission::Permission;
 use crate::reason::Reason;
 use crate::time::Timestamp;
+use crate::trust::TrustLevel;
 
 /// What an agent may do by one of its lines.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -74,6 +77,16 @@ pub enum NearMiss {
     ExpiredAt(Timestamp),
     /// Both match; it may not be passed on as far as the leaf.
     TooDeep,
+    /// All that match; at other times of the week.
+    OutsideWindow,
+    /// All that match; from elsewhere.
+    AddressNotAllowed,
+    /// All that match; with other arguments.
+    ArgumentsNotAllowed,
+    /// All that match; an agent on the line is trusted too little.
+    TrustTooLow,
+    /// All that match; a limit is used up until then, or for ever.
+    UsedUp(Option<Timestamp>),
 }
 
 /// What a revocation would stop.
@@ -117,19 +130,33 @@ impl Graph {
 
     /// Why `request` is answered as it is at `now`.
     #[must_use]
-    pub fn explain(&self, request: &Request, now: Timestamp) -> Explanation {
+    pub fn explain(
+        &self,
+        request: &Request,
+        recorded: &impl Recorded,
+        now: Timestamp,
+    ) -> Explanation {
         let agent = self.agent_node(request.tenant, request.agent);
         let lines = agent.into_iter().flat_map(|agent| self.lines_of(agent));
+        let query = Query::of(&self.words, request);
+        let asked = Asked {
+            request,
+            query: &query,
+            words: &self.words,
+            recorded,
+            now,
+        };
         Explanation {
-            verdict: decide(self, request, now),
+            verdict: decide(self, request, recorded, now),
             lines: lines
-                .filter_map(|node| self.explain_line(node, request, now))
+                .filter_map(|node| self.explain_line(node, &asked))
                 .collect(),
         }
     }
 
-    fn explain_line(&self, node: Node, request: &Request, now: Timestamp) -> Option<LineExplained> {
+    fn explain_line<R: Recorded>(&self, node: Node, asked: &Asked<'_, R>) -> Option<LineExplained> {
         let (_, leaf) = self.walk(node).next()?;
+        let trust = Walked::of(self, node).lowest_trust(asked);
         let hops = self.walk(node).map(|(distance, holding)| HopExplained {
             agent: holding.agent.record.id,
             leaf: holding.leaf(),
@@ -137,14 +164,14 @@ impl Graph {
                 .grants
                 .iter()
                 .map(|grant| {
-                    let near = near_miss(&grant.permission, request, now, distance);
+                    let near = near_miss(grant, &holding, distance, asked, trust);
                     (grant.id, grant.permission.clone(), near)
                 })
                 .collect(),
         });
         Some(LineExplained {
             leaf: leaf.leaf(),
-            fault: self.line_fault(node, now),
+            fault: self.line_fault(node, asked.now),
             hops: hops.collect(),
         })
     }
@@ -232,24 +259,35 @@ impl Graph {
     }
 }
 
-fn near_miss(
-    permission: &Permission,
-    request: &Request,
-    now: Timestamp,
+fn near_miss<R: Recorded>(
+    grant: &Grant,
+    holding: &Holding<'_>,
     distance: u8,
+    asked: &Asked<'_, R>,
+    trust: TrustLevel,
 ) -> Option<NearMiss> {
-    let near = match miss(permission, request, now, distance)? {
-        Miss::TooDeep => NearMiss::TooDeep,
-        Miss::Expired => NearMiss::ExpiredAt(permission.constraints.expires_at.unwrap_or(now)),
-        Miss::Other => {
-            let action = permission.actions.matches(&request.action);
-            let resource = permission.pattern.matches(&request.resource);
-            match (action, resource) {
-                (false, true) => NearMiss::WrongAction,
-                (true, false) => NearMiss::WrongResource,
-                (false, false) | (true, true) => NearMiss::Unrelated,
-            }
+    let permission = &grant.permission;
+    let bounds = &permission.constraints;
+    let action = permission.actions.matches(&asked.request.action);
+    let resource = permission.pattern.matches(&asked.request.resource);
+    let near = match (action, resource) {
+        (false, true) => return Some(NearMiss::WrongAction),
+        (true, false) => return Some(NearMiss::WrongResource),
+        (false, false) => return Some(NearMiss::Unrelated),
+        (true, true) => {
+            constrained_miss(bounds, (holding.leaf(), grant.id), distance, asked, || {
+                trust
+            })?
         }
     };
-    Some(near)
+    Some(match near {
+        Miss::Other => NearMiss::Unrelated,
+        Miss::TooDeep => NearMiss::TooDeep,
+        Miss::Expired => NearMiss::ExpiredAt(bounds.expires_at.unwrap_or(asked.now)),
+        Miss::OutsideWindow => NearMiss::OutsideWindow,
+        Miss::AddressNotAllowed => NearMiss::AddressNotAllowed,
+        Miss::ArgumentsNotAllowed => NearMiss::ArgumentsNotAllowed,
+        Miss::TrustTooLow => NearMiss::TrustTooLow,
+        Miss::UsedUp(used) => NearMiss::UsedUp(used.until),
+    })
 }

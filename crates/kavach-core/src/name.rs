@@ -89,6 +89,12 @@ impl Subject {
         Ok(Self(text.into()))
     }
 
+    /// Whether it is a person, and no system.
+    #[must_use]
+    pub fn is_person(&self) -> bool {
+        self.0.starts_with("user:")
+    }
+
     /// The subject as text, `kind:name`.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -9,13 +9,16 @@ use crate::delegation::Mode;
 use crate::graph::{Graph, Holding, Node};
 use crate::limits::{ACTIONS_MAX, GRANTS_MAX, PIECES_MAX};
 use crate::pattern::Pattern;
-use crate::permission::{Constraints, Permission};
+use crate::permission::Permission;
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 
 #[cfg(test)]
 mod tests;
+
+/// Other bounds of the giver that a refusal names: a message is read by people.
+const SHOWN_MAX: usize = 3;
 
 /// Narrows `requested` below everything on the line that ends in `giver`, at every hop anew: a giver
 /// whose own ancestors were narrowed since cannot pass on what it no longer has.
@@ -39,20 +42,39 @@ pub(crate) fn narrow_below(
                 .iter()
                 .try_for_each(|wanted| held.check(wanted, now))?;
         }
-        let (met, complete) = met(&narrowed, &held.permissions);
-        if !complete || met.len() > GRANTS_MAX {
-            let words =
-                "narrowing splits the request into more than 256 grants; ask for less at a time";
-            return Err(Refusal::new(Reason::LimitReached, words));
+        narrowed = met_in_full(&narrowed, &held.permissions)?;
+    }
+    stored(narrowed)
+}
+
+/// Narrows `requested` below `held`, without a graph: what is left of it for somebody to whom the holder
+/// of `held` passes it on. `held` is what counts down there, its depths already one less.
+///
+/// In [`Mode::Strict`] `held` must hold all that the request says outright: each pattern for each action,
+/// by the union of its permissions if by no single one, and each constraint that it names. What the request
+/// leaves out is inherited.
+///
+/// # Errors
+/// If the request is wider than `held` and the mode is strict, if nothing is left of it, or if it splits
+/// into more than 256 grants.
+pub fn narrow(
+    held: &[Permission],
+    requested: &[Permission],
+    mode: Mode,
+) -> Result<Vec<Permission>, Refusal> {
+    for wanted in requested.iter().filter(|_| mode == Mode::Strict) {
+        let admitting = held
+            .iter()
+            .filter(|held| held.constraints.wider(&wanted.constraints).is_none());
+        if let Some(actions) = wider(wanted, admitting) {
+            let message = format!(
+                "`{actions}` of `{wanted}` is wider than what its giver holds; ask for less, or use \
+                 mode `attenuate`"
+            );
+            return Err(Refusal::new(Reason::WiderThanParent, message));
         }
-        narrowed = met;
     }
-    if narrowed.is_empty() {
-        let words =
-            "nothing is left of the request: its giver holds none of it; ask for what it holds";
-        return Err(Refusal::new(Reason::NothingLeft, words));
-    }
-    Ok(narrowed)
+    stored(met_in_full(requested, held)?)
 }
 
 /// The permissions that the line ending in `leaf` gives at `now`, and whether these are all.
@@ -68,6 +90,31 @@ pub(crate) fn effective(graph: &Graph, leaf: Node, now: Timestamp) -> (Vec<Permi
         complete &= all;
     }
     (given, complete)
+}
+
+/// What both sides allow, if that is not too many pieces.
+fn met_in_full(some: &[Permission], others: &[Permission]) -> Result<Vec<Permission>, Refusal> {
+    let (met, complete) = met(some, others);
+    if !complete || met.len() > GRANTS_MAX {
+        let words =
+            "narrowing splits the request into more than 256 grants; ask for less at a time";
+        return Err(Refusal::new(Reason::LimitReached, words));
+    }
+    Ok(met)
+}
+
+/// What a narrowing stores: something, and nothing that no record could hold.
+fn stored(narrowed: Vec<Permission>) -> Result<Vec<Permission>, Refusal> {
+    if let Some(words) = narrowed.iter().find_map(Permission::unstorable) {
+        let message = format!("what is left of the request is too much: {words}; ask for less");
+        return Err(Refusal::new(Reason::LimitReached, message));
+    }
+    if narrowed.is_empty() {
+        let words =
+            "nothing is left of the request: its giver holds none of it; ask for what it holds";
+        return Err(Refusal::new(Reason::NothingLeft, words));
+    }
+    Ok(narrowed)
 }
 
 /// What both sides allow, and whether that is all of it: too many pieces are left out.
@@ -123,7 +170,7 @@ impl<'a> Held<'a> {
         let admitting = self
             .permissions
             .iter()
-            .filter(|held| admits(&held.constraints, &wanted.constraints));
+            .filter(|held| held.constraints.wider(&wanted.constraints).is_none());
         match wider(wanted, admitting) {
             None => Ok(()),
             Some(actions) => Err(self.refuse(wanted, &actions, now)),
@@ -158,27 +205,33 @@ impl<'a> Held<'a> {
     }
 
     fn refuse_bound(&self, wanted: &Permission) -> Refusal {
-        let shown = |found: Option<String>| found.unwrap_or_else(|| "none".into());
-        let bounds = || self.permissions.iter().map(|held| &held.constraints);
-        let latest = bounds().filter_map(|bounds| bounds.expires_at).max();
-        let deepest = bounds().filter_map(|bounds| bounds.max_depth).max();
+        let near = self.permissions.iter().filter(|held| {
+            let actions = held.actions.meet(&wanted.actions);
+            held.pattern.overlaps(&wanted.pattern) && actions.is_some()
+        });
+        let mut found = near.filter_map(|held| held.constraints.wider(&wanted.constraints));
+        let what = found.next().map_or_else(String::new, |first| {
+            let rest = found.filter(|wider| wider.named == first.named);
+            let held = rest
+                .map(|wider| wider.held)
+                .filter(|held| *held != first.held);
+            let others: Vec<String> = held
+                .take(SHOWN_MAX)
+                .map(|held| format!(", `{held}`"))
+                .collect();
+            format!(
+                ": `{}`, where that is `{}`{}",
+                first.named,
+                first.held,
+                others.concat()
+            )
+        });
         let message = format!(
-            "`{wanted}` names a bound that is wider than its giver's (latest expiry {}, deepest depth \
-             {}); leave the bound out to inherit it, or name a tighter one",
-            shown(latest.map(|value| format!("`{value}`"))),
-            shown(deepest.map(|value| format!("`{value}`"))),
+            "`{wanted}` names a bound that is wider than its giver's{what}; leave the bound out to inherit \
+             it, or name a tighter one"
         );
         Refusal::new(Reason::WiderThanParent, message)
     }
-}
-
-/// Whether the values that are named outright lie within the bounds.
-fn admits(bounds: &Constraints, named: &Constraints) -> bool {
-    let inherited = Constraints {
-        expires_at: named.expires_at.or(bounds.expires_at),
-        max_depth: named.max_depth.or(bounds.max_depth),
-    };
-    bounds.contains(&inherited)
 }
 
 /// The part of `wanted`, one action of it or all, that the union of `held` does not cover.

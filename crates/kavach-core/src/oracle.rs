@@ -11,12 +11,17 @@ use alloc::vec::Vec;
 
 use crate::action::Action;
 use crate::agent::{Agent, AgentStatus, Owner, OwnerStatus};
+use crate::constraint::Constraints;
 use crate::delegation::Delegation;
-use crate::graph::{Leaf, Record};
+use crate::graph::{Leaf, Record, RecordKey};
+use crate::guardrail::Guardrail;
 use crate::id::{AgentId, DelegationId, TenantId};
-use crate::permission::{Constraints, Permission};
+use crate::permission::Permission;
 use crate::resource::Resource;
 use crate::time::Timestamp;
+
+pub mod constraints;
+pub mod decisions;
 
 /// Requests by their place in the universe: the list of all that are considered.
 pub type Requests = BTreeSet<usize>;
@@ -27,6 +32,7 @@ pub struct Oracle {
     owners: Vec<Owner>,
     agents: Vec<Agent>,
     delegations: Vec<Delegation>,
+    guardrails: Vec<Guardrail>,
 }
 
 impl Oracle {
@@ -46,8 +52,18 @@ impl Oracle {
                 self.delegations.retain(|old| old.id != new.id);
                 self.delegations.push(new.clone());
             }
+            Record::Guardrail(new) => {
+                self.erase(&RecordKey::Guardrail(new.tenant, new.name.clone()));
+                self.guardrails.push(new.clone());
+            }
             Record::Subject(_) | Record::Name(_) => {}
         }
+    }
+
+    /// Takes a guardrail out. Nothing else that is ever taken out decides anything.
+    pub fn erase(&mut self, key: &RecordKey) {
+        self.guardrails
+            .retain(|old| *key != RecordKey::Guardrail(old.tenant, old.name.clone()));
     }
 
     /// The lines of an agent, dead ones included: its root grants, and each delegation to it.
@@ -191,6 +207,7 @@ impl Oracle {
             let Constraints {
                 expires_at,
                 max_depth,
+                ..
             } = wanted.constraints;
             // The last second that is asked for, and the deepest hop.
             let last = expires_at.map_or(now, |end| Timestamp::from_s(end.as_s() - 1));

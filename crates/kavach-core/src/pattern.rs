@@ -70,6 +70,47 @@ impl Pattern {
         }
     }
 
+    /// The segments at the start that are exact.
+    pub(crate) fn exact_start(&self) -> impl Iterator<Item = &str> {
+        self.segments.iter().map_while(|segment| match segment {
+            Segment::Exact(text) => Some(&**text),
+            Segment::Prefix(_) | Segment::Any => None,
+        })
+    }
+
+    /// The narrowest pattern that has all of these resources; `None` if there are none.
+    pub(crate) fn hull<'a>(resources: impl IntoIterator<Item = &'a Resource>) -> Option<Self> {
+        let mut resources = resources.into_iter();
+        let mut hull = Self::exactly(resources.next()?);
+        for resource in resources {
+            hull.widen(resource);
+        }
+        Some(hull)
+    }
+
+    /// Takes one more resource in, and as little else as can be.
+    fn widen(&mut self, resource: &Resource) {
+        let count = resource.segments().count();
+        let fits = if self.tail {
+            count > self.segments.len()
+        } else {
+            count == self.segments.len()
+        };
+        if !fits {
+            // The rest, of which the shorter one has one segment, is what `**` stands for.
+            self.segments.truncate(count.min(self.segments.len()) - 1);
+            self.tail = true;
+        }
+        for (segment, text) in self.segments.iter_mut().zip(resource.segments()) {
+            if !segment.matches(text) {
+                *segment = Segment::Any;
+            }
+        }
+        if self.segments.first() == Some(&Segment::Any) {
+            *self = Self::everything();
+        }
+    }
+
     /// Whether `resource` is in the set.
     #[must_use]
     pub fn matches(&self, resource: &Resource) -> bool {
@@ -122,6 +163,11 @@ impl Pattern {
             tail: short.tail && long.tail,
         };
         (met.to_string().len() <= RESOURCE_BYTES_MAX).then_some(met)
+    }
+
+    /// The segments, and whether one or more follow.
+    pub(crate) fn parts(&self) -> (&[Segment], bool) {
+        (&self.segments, self.tail)
     }
 
     /// Whether there are resources in both sets.

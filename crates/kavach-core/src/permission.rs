@@ -1,15 +1,16 @@
 //! A pattern, the actions on it, and the constraints.
 
+use alloc::format;
 use alloc::string::{String, ToString};
-use core::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, Actions};
+use crate::constraint::Constraints;
 use crate::error::{ParseError, Problem};
+use crate::limits::SHORTHAND_BYTES_MAX;
 use crate::pattern::Pattern;
 use crate::resource::Resource;
-use crate::time::Timestamp;
 
 /// What may be done to what, and within which bounds.
 ///
@@ -40,16 +41,6 @@ pub struct Permission {
     pub constraints: Constraints,
 }
 
-/// The bounds of a permission. What is absent is inherited from the grant it was narrowed from.
-#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub struct Constraints {
-    /// The first second at which it no longer holds (RFC 7519 section 4.1.4, "on or after").
-    pub expires_at: Option<Timestamp>,
-    /// How many hops further it may be passed on. Zero: not at all.
-    pub max_depth: Option<u8>,
-}
-
 impl Permission {
     /// The permission without any constraint.
     #[must_use]
@@ -78,10 +69,14 @@ impl Permission {
     /// What both allow; `None` if that is nothing.
     #[must_use]
     pub fn meet(&self, other: &Self) -> Option<Self> {
-        Some(Self {
-            pattern: self.pattern.meet(&other.pattern)?,
-            actions: self.actions.meet(&other.actions)?,
-            constraints: self.constraints.meet(&other.constraints),
+        let pattern = self.pattern.meet(&other.pattern)?;
+        let actions = self.actions.meet(&other.actions)?;
+        let constraints = self.constraints.meet(&other.constraints);
+        let there = !constraints.is_nothing();
+        there.then_some(Self {
+            pattern,
+            actions,
+            constraints,
         })
     }
 
@@ -95,49 +90,25 @@ impl Permission {
         Some(next)
     }
 
-    /// Orders by the canonical bytes, so that what is chosen among equals never depends on where it stood.
-    pub(crate) fn canonical_cmp(&self, other: &Self) -> Ordering {
-        self.to_string().cmp(&other.to_string())
-    }
-}
-
-impl Constraints {
-    /// Whether everything within the bounds of `other` is within these.
-    #[must_use]
-    pub fn contains(&self, other: &Self) -> bool {
-        fn within<T: Ord>(bound: Option<T>, value: Option<T>) -> bool {
-            bound.is_none_or(|bound| value.is_some_and(|value| value <= bound))
+    /// Why no record can hold it; `None` if one can.
+    ///
+    /// One that was parsed can be held; one that was built, or met with another, may be more than the limits
+    /// allow.
+    pub(crate) fn unstorable(&self) -> Option<String> {
+        if let Some(excess) = self.constraints.excess() {
+            return Some(format!("a permission with {excess}"));
         }
-        within(self.expires_at, other.expires_at) && within(self.max_depth, other.max_depth)
-    }
-
-    /// Both bounds together.
-    #[must_use]
-    pub fn meet(&self, other: &Self) -> Self {
-        Self {
-            expires_at: lesser(self.expires_at, other.expires_at),
-            max_depth: lesser(self.max_depth, other.max_depth),
+        let text = self.to_string();
+        if text.len() > SHORTHAND_BYTES_MAX {
+            return Some(format!(
+                "a permission of {} bytes as text, of which there are at most {SHORTHAND_BYTES_MAX}",
+                text.len()
+            ));
         }
-    }
-
-    /// Whether it holds at `now`, by its own expiry.
-    #[must_use]
-    pub fn holds_at(&self, now: Timestamp) -> bool {
-        self.expires_at.is_none_or(|expires_at| now < expires_at)
-    }
-
-    /// Whether a delegation that many hops further down may still rest on it.
-    #[must_use]
-    pub fn reaches(&self, hops: u8) -> bool {
-        self.max_depth.is_none_or(|max_depth| hops <= max_depth)
-    }
-}
-
-/// The tighter of two bounds, where absent is no bound.
-pub(crate) fn lesser<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
+        let read = text.parse::<Self>();
+        (read.as_ref() != Ok(self)).then(|| {
+            format!("`{text}` is not what its permission was built as; build it from its text")
+        })
     }
 }
 

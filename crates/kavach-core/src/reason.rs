@@ -72,6 +72,26 @@ reasons! {
     AncestorNarrowed = "ancestor_narrowed",
     /// A grant further up the line may not be passed on this far.
     TooDeep = "too_deep",
+    /// A guardrail says never.
+    GuardrailApplies = "guardrail_applies",
+    /// The call is outside the weekly times of the grant that matches.
+    OutsideWindow = "outside_window",
+    /// The call does not come from an address that the grant that matches names.
+    AddressNotAllowed = "address_not_allowed",
+    /// The arguments do not keep the rules of the grant that matches.
+    ArgumentsNotAllowed = "arguments_not_allowed",
+    /// An agent on the line is trusted less than the grant that matches asks for.
+    TrustTooLow = "trust_too_low",
+    /// The rate of a grant on the line is used up for now.
+    RateUsedUp = "rate_used_up",
+    /// The budget of a grant on the line has no room for the call.
+    BudgetUsedUp = "budget_used_up",
+    /// A person must say yes to this call first.
+    ApprovalRequired = "approval_required",
+    /// A person said no to this call.
+    ApprovalDenied = "approval_denied",
+    /// The person may not say yes or no to calls, or not now.
+    NotAnApprover = "not_an_approver",
     /// The answer was an allow, and was taken back before it left: the line no longer held.
     Withdrawn = "withdrawn",
     /// The decision could not be recorded, and so nothing is allowed.

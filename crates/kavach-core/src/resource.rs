@@ -8,7 +8,7 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ParseError, Problem};
-use crate::limits::SEGMENTS_MAX;
+use crate::limits::{RESOURCE_BYTES_MAX, SEGMENTS_MAX};
 use crate::segment::{check_length, check_segment, is_kind, split};
 
 /// A resource: a kind and 1 to 7 segments, `mcp:github:repos`, at most 512 bytes.
@@ -34,18 +34,33 @@ use crate::segment::{check_length, check_segment, is_kind, split};
 /// ```
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Resource(Box<str>);
+pub struct Resource {
+    text: Box<str>,
+    /// Where each segment ends; zero after the last. Every decision asks, and it is read only once.
+    ends: [u16; SEGMENTS_MAX],
+}
+
+const _: () = assert!(
+    RESOURCE_BYTES_MAX <= u16::MAX as usize,
+    "an end would not fit"
+);
 
 impl Resource {
     /// The resource as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The segments in order, the kind first; 2 to 8 of them.
     pub fn segments(&self) -> impl Iterator<Item = &str> {
-        self.0.split(':')
+        let mut start = 0;
+        self.ends.iter().map_while(move |end| {
+            let end = usize::from(*end);
+            let segment = self.text.get(start..end)?;
+            start = end + 1;
+            Some(segment)
+        })
     }
 }
 
@@ -55,24 +70,31 @@ impl FromStr for Resource {
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let error = |problem| ParseError::new("a resource", text, problem);
         check_length(text).map_err(error)?;
-        let mut count = 0;
+        let (mut count, mut ends) = (0, [0; SEGMENTS_MAX]);
         for (number, at, segment) in split(text) {
             check_segment(segment, number, at).map_err(error)?;
             if number == 1 && !is_kind(segment) {
                 return Err(error(Problem::Kind));
+            }
+            if let Some(end) = ends.get_mut(number - 1) {
+                // At most 512: see `limits::RESOURCE_BYTES_MAX`.
+                *end = (at + segment.len()) as u16;
             }
             count = number;
         }
         if !(2..=SEGMENTS_MAX).contains(&count) {
             return Err(error(Problem::SegmentCount(count)));
         }
-        Ok(Self(text.into()))
+        Ok(Self {
+            text: text.into(),
+            ends,
+        })
     }
 }
 
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -86,6 +108,6 @@ impl TryFrom<String> for Resource {
 
 impl From<Resource> for String {
     fn from(resource: Resource) -> Self {
-        resource.0.into()
+        resource.text.into()
     }
 }

@@ -6,7 +6,7 @@ use crate::error::Problem;
 use crate::limits::{RESOURCE_BYTES_MAX, SEGMENT_BYTES_MAX};
 
 /// The kinds that need no `x-`.
-const KINDS: [&str; 6] = ["mcp", "a2a", "http", "tool", "data", "app"];
+pub(crate) const KINDS: [&str; 6] = ["mcp", "a2a", "http", "tool", "data", "app"];
 
 /// What one segment of a pattern matches.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

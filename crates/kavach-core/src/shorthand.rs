@@ -5,13 +5,12 @@
 //! acts        = action *63( "," action ) / "*"
 //! target      = pattern                          ; its first segment is a known kind, or it is "**"
 //!             / pseg *( ":" pseg ) [ ":**" ]     ; anything else is relative to the base
-//! constraint  = "depth" "=" value                ; hops further, one digit from 0 to 8
-//!             / "expires" "=" value              ; RFC 3339, whole seconds
-//! value       = *( vchar / "+" / %XX )           ; "+" is a space; %XX any byte, upper-case hex
+//! constraint  = name [ "=" value ]               ; see `Constraints::of`
+//! name, value = *( vchar / "+" / %XX )           ; "+" is a space; %XX any byte, upper-case hex
 //! vchar       = %x21 / %x23-24 / %x27-2A / %x2C-3E / %x40-5B / %x5D-7E   ; not `"` `%` `&` `+` `?` `\`
 //! ```
 //!
-//! `action`, `pattern` and `pseg` as in [`Action`](crate::Action) and [`Pattern`]. Each constraint
+//! `action`, `pattern` and `pseg` as in [`Action`](crate::Action) and [`Pattern`]. A name takes no `=`. Each constraint
 //! stands at most once; one that is not known is refused, never ignored. What the printer writes is
 //! canonical: actions sorted, target absolute, constraints sorted by name. It is a legal OAuth scope
 //! token (RFC 6749 section 3.3). `docs/shorthand.md` says the same at length, with examples.
@@ -22,12 +21,12 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 
+use crate::constraint::Constraints;
 use crate::error::{ParseError, Problem};
-use crate::limits::{DEPTH_MAX, SHORTHAND_BYTES_MAX};
+use crate::limits::SHORTHAND_BYTES_MAX;
 use crate::pattern::Pattern;
-use crate::permission::{Constraints, Permission};
+use crate::permission::Permission;
 use crate::segment::{check_length, check_segment, is_kind, split};
-use crate::time::Timestamp;
 
 #[cfg(test)]
 mod tests;
@@ -120,54 +119,48 @@ fn parse_target(target: &str, base: &Base) -> Result<Pattern, ParseError> {
 }
 
 fn parse_constraints(text: &str) -> Result<Constraints, Problem> {
-    let mut constraints = Constraints::default();
+    let mut parts = Vec::new();
     for constraint in text.split('&') {
-        let (name, value) = constraint
-            .split_once('=')
-            .ok_or(Problem::Other("write each constraint as `name=value`"))?;
-        let value = decode(value)?;
-        let twice = match name {
-            "depth" => constraints
-                .max_depth
-                .replace(parse_depth(&value)?)
-                .is_some(),
-            "expires" => constraints
-                .expires_at
-                .replace(parse_expires(&value)?)
-                .is_some(),
-            _ => {
-                let words =
-                    "it has a constraint that is not known; known are `depth` and `expires`";
-                return Err(Problem::Other(words));
-            }
+        let (name, value) = match constraint.split_once('=') {
+            Some((name, value)) => (name, Some(decode(value)?)),
+            None => (constraint, None),
         };
-        if twice {
-            return Err(Problem::Other(
-                "it names a constraint twice; write each once",
-            ));
-        }
+        parts.push((decode(name)?, value));
     }
-    Ok(constraints)
+    let parts = parts
+        .iter()
+        .map(|(name, value)| (&**name, value.as_deref()));
+    Constraints::of(parts).map_err(|error| error.problem())
 }
 
-fn parse_depth(value: &str) -> Result<u8, Problem> {
-    let digit = value.len() == 1 && value.starts_with(|first: char| first.is_ascii_digit());
-    let depth = value.parse().ok();
-    depth
-        .filter(|depth| digit && *depth <= DEPTH_MAX)
-        .ok_or(Problem::Other(
-            "`depth` is a number of hops, one digit from 0 to 8",
-        ))
+/// Whether it may stand as itself in a name or a value.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'"' | b'%' | b'&' | b'+' | b'?' | b'\\')
 }
 
-fn parse_expires(value: &str) -> Result<Timestamp, Problem> {
-    let words = "`expires` is a time as in `2026-11-21T10:00:00Z`, in whole seconds";
-    value.parse().map_err(|_| Problem::Other(words))
+/// The escaping of a name or a value; a `=` stands as itself in values only.
+struct Escaped<'a> {
+    text: &'a str,
+    is_name: bool,
 }
 
-/// Undoes the escaping of a constraint's value.
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in self.text.bytes() {
+            match byte {
+                b' ' => f.write_str("+")?,
+                b'=' if self.is_name => f.write_str("%3D")?,
+                byte if is_plain(byte) => fmt::Write::write_char(f, char::from(byte))?,
+                byte => write!(f, "%{byte:02X}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Undoes the escaping of a name or a value.
 fn decode(value: &str) -> Result<String, Problem> {
-    let words = "a constraint's value has a character that must be percent-encoded, as in `%26`";
+    let words = "a constraint has a character that must be percent-encoded, as in `%26`";
     let mut decoded = Vec::with_capacity(value.len());
     let mut bytes = value.as_bytes();
     while let Some((&first, rest)) = bytes.split_first() {
@@ -184,11 +177,11 @@ fn decode(value: &str) -> Result<String, Problem> {
                 decoded.push(byte.ok_or(Problem::Other(words))?);
                 bytes = rest.get(2..).unwrap_or_default();
             }
-            b'"' | b'?' | b'\\' | 0..=0x20 | 0x7f.. => return Err(Problem::Other(words)),
-            other => decoded.push(other),
+            byte if is_plain(byte) => decoded.push(byte),
+            _ => return Err(Problem::Other(words)),
         }
     }
-    String::from_utf8(decoded).map_err(|_| Problem::Other("a constraint's value is not UTF-8"))
+    String::from_utf8(decoded).map_err(|_| Problem::Other("a constraint is not UTF-8"))
 }
 
 impl FromStr for Permission {
@@ -202,13 +195,17 @@ impl FromStr for Permission {
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.actions, self.pattern)?;
-        let mut separator = '?';
-        if let Some(depth) = self.constraints.max_depth {
-            write!(f, "{separator}depth={depth}")?;
-            separator = '&';
-        }
-        if let Some(expires_at) = self.constraints.expires_at {
-            write!(f, "{separator}expires={expires_at}")?;
+        for (place, (name, value)) in self.constraints.parts().iter().enumerate() {
+            let separator = if place == 0 { '?' } else { '&' };
+            let name = Escaped {
+                text: name,
+                is_name: true,
+            };
+            write!(f, "{separator}{name}")?;
+            if let Some(text) = value {
+                let is_name = false;
+                write!(f, "={}", Escaped { text, is_name })?;
+            }
         }
         Ok(())
     }

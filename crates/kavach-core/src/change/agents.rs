@@ -320,6 +320,7 @@ impl Graph {
             tenant,
             status: OwnerStatus::Active,
             generation: 0,
+            grants: Grants::default(),
         };
         let name = SubjectName {
             id: fresh,

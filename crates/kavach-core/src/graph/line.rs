@@ -3,13 +3,13 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::slots::Slot;
-use super::{AgentNode, Graph};
+use super::rows::NONE;
+use super::{AgentNode, AgentRow, DelegationRow, Graph};
+use crate::constraint::Constraints;
 use crate::delegation::Delegation;
 use crate::grant::Grants;
 use crate::id::{AgentId, DelegationId, SubjectId, TenantId};
 use crate::limits::DEPTH_MAX;
-use crate::permission::Constraints;
 use crate::reason::Reason;
 use crate::time::Timestamp;
 
@@ -63,8 +63,33 @@ pub struct LineHop {
 /// One step of a line: the leaf, or anything above it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Node {
-    Root(Slot),
-    Delegation(Slot),
+    /// The root grants of the agent at this place.
+    Root(u32),
+    /// The delegation at this place.
+    Delegation(u32),
+}
+
+/// What a decision reads of a node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hop<'a> {
+    pub(crate) agent: &'a AgentRow,
+    pub(crate) delegation: Option<&'a DelegationRow>,
+}
+
+impl<'a> Hop<'a> {
+    pub(crate) fn leaf(&self) -> Leaf {
+        match self.delegation {
+            Some(delegation) => Leaf::Delegation(delegation.id),
+            None => Leaf::Root(self.agent.id),
+        }
+    }
+
+    /// What it holds, packed.
+    #[inline]
+    pub(crate) fn grants(&self) -> u32 {
+        self.delegation
+            .map_or(self.agent.grants, |delegation| delegation.grants)
+    }
 }
 
 /// What a node holds, and what bounds all of it.
@@ -87,11 +112,12 @@ impl Holding<'_> {
     pub(crate) fn bounds(&self) -> Constraints {
         let own = Constraints {
             expires_at: self.agent.record.expires_at,
-            max_depth: None,
+            ..Constraints::default()
         };
         let delegated = self.delegation.map(|delegation| Constraints {
             expires_at: delegation.expires_at,
             max_depth: delegation.max_depth,
+            ..Constraints::default()
         });
         delegated.map_or(own.clone(), |delegated| own.meet(&delegated))
     }
@@ -100,94 +126,137 @@ impl Holding<'_> {
 impl Graph {
     pub(crate) fn node(&self, tenant: TenantId, leaf: Leaf) -> Option<Node> {
         match leaf {
-            Leaf::Root(id) => {
-                self.agent_node(tenant, id)?;
-                self.agents.slot(&id).map(Node::Root)
-            }
+            Leaf::Root(id) => self
+                .agent_node(tenant, id)
+                .map(|node| Node::Root(node.slot)),
             Leaf::Delegation(id) => {
                 self.delegation_node(tenant, id)?;
-                self.delegations.slot(&id).map(Node::Delegation)
+                self.delegation_slot(id).map(Node::Delegation)
             }
         }
     }
 
     /// The lines of an agent: its root grants first if it has any, then delegations in order of id.
-    pub(crate) fn lines_of<'a>(&'a self, agent: &'a AgentNode) -> impl Iterator<Item = Node> + 'a {
-        let root = (!agent.record.grants.is_empty())
-            .then(|| self.agents.slot(&agent.record.id).map(Node::Root))
-            .flatten();
+    pub(crate) fn lines_of(&self, agent: &AgentNode) -> impl Iterator<Item = Node> + '_ {
+        self.lines_at(agent.slot)
+    }
+
+    /// The same of the agent at this place.
+    #[inline]
+    pub(crate) fn lines_at(&self, slot: u32) -> impl Iterator<Item = Node> + '_ {
+        let row = self.agent_rows.get(slot);
+        let root = row
+            .filter(|row| row.grants != NONE)
+            .map(|_| Node::Root(slot));
+        let incoming = self.incoming(slot);
         root.into_iter()
-            .chain(agent.incoming.iter().copied().map(Node::Delegation))
+            .chain(incoming.map(|(slot, _)| Node::Delegation(slot)))
+    }
+
+    /// The place and the row of an agent in this tenant, and what the tenant's guardrails forbid, packed.
+    #[inline]
+    pub(crate) fn agent_row(&self, tenant: TenantId, id: AgentId) -> Option<(u32, &AgentRow, u32)> {
+        let slot = self.agent_slot(id)?;
+        let row = self.agent_rows.get(slot)?;
+        let (rails, known) = self.rails(row.tenant);
+        (known == tenant).then_some((slot, row, rails))
+    }
+
+    #[inline]
+    pub(crate) fn hop(&self, node: Node) -> Option<Hop<'_>> {
+        match node {
+            Node::Root(slot) => {
+                let agent = self.agent_rows.get(slot)?;
+                Some(Hop {
+                    agent,
+                    delegation: None,
+                })
+            }
+            Node::Delegation(slot) => {
+                let row = self.delegation_rows.get(slot)?;
+                let agent = self.agent_rows.get(row.to)?;
+                Some(Hop {
+                    agent,
+                    delegation: Some(row),
+                })
+            }
+        }
+    }
+
+    /// What a decision reads of a line, the leaf first; at most 9 hops.
+    #[inline]
+    pub(crate) fn hops(&self, leaf: Node) -> impl Iterator<Item = (u8, Hop<'_>)> {
+        let mut next = Some(leaf);
+        (0..=DEPTH_MAX).map_while(move |distance| {
+            let hop = self.hop(next?)?;
+            next = hop.delegation.map(above);
+            Some((distance, hop))
+        })
     }
 
     /// The nodes of a line with their distance from the leaf, the leaf first; at most 9.
     pub(crate) fn walk(&self, leaf: Node) -> impl Iterator<Item = (u8, Holding<'_>)> {
         let mut next = Some(leaf);
         (0..=DEPTH_MAX).map_while(move |distance| {
-            let (holding, above) = match next? {
-                Node::Root(slot) => {
-                    let agent = self.agents.get(slot)?;
-                    let grants = &agent.record.grants;
-                    (
-                        Holding {
-                            agent,
-                            delegation: None,
-                            grants,
-                        },
-                        None,
-                    )
-                }
-                Node::Delegation(slot) => {
-                    let node = self.delegations.get(slot)?;
-                    let agent = self.agents.get(node.to)?;
-                    let above = node.parent.map_or(Node::Root(node.from), Node::Delegation);
-                    let delegation = Some(&node.record);
-                    let grants = &node.record.grants;
-                    (
-                        Holding {
-                            agent,
-                            delegation,
-                            grants,
-                        },
-                        Some(above),
-                    )
-                }
-            };
-            next = above;
-            Some((distance, holding))
+            let node = next?;
+            next = self.hop(node)?.delegation.map(above);
+            Some((distance, self.holding(node)?))
         })
+    }
+
+    pub(crate) fn holding(&self, node: Node) -> Option<Holding<'_>> {
+        match node {
+            Node::Root(slot) => {
+                let agent = self.agent_at(slot)?;
+                Some(Holding {
+                    agent,
+                    delegation: None,
+                    grants: &agent.record.grants,
+                })
+            }
+            Node::Delegation(slot) => {
+                let delegation = &self.delegation_at(slot)?.record;
+                let agent = self.agent_at(self.delegation_rows.get(slot)?.to)?;
+                Some(Holding {
+                    agent,
+                    delegation: Some(delegation),
+                    grants: &delegation.grants,
+                })
+            }
+        }
     }
 
     /// What keeps the line from holding at all at `now`, whatever is asked; the first fault from the leaf.
     pub(crate) fn line_fault(&self, leaf: Node, now: Timestamp) -> Option<Reason> {
+        self.hops_fault(self.hops(leaf), now)
+    }
+
+    /// The same of hops that are known already.
+    #[inline]
+    pub(crate) fn hops_fault<'a>(
+        &self,
+        hops: impl Iterator<Item = (u8, Hop<'a>)>,
+        now: Timestamp,
+    ) -> Option<Reason> {
         // What the node below cites as its parent's generation.
         let mut cited: Option<u32> = None;
-        for (distance, holding) in self.walk(leaf) {
-            if let Some(fault) = self.agent_fault(holding.agent, now, distance == 0) {
+        for (distance, hop) in hops {
+            if let Some(fault) = self.agent_fault(hop.agent, now, distance == 0) {
                 return Some(fault);
             }
-            let generation = match holding.delegation {
-                None => holding.agent.record.generation,
-                Some(delegation) => {
-                    if delegation.revoked {
-                        return Some(Reason::DelegationRevoked);
-                    }
-                    if delegation.expires_at.is_some_and(|end| now >= end) {
-                        return Some(Reason::DelegationExpired);
-                    }
-                    if delegation
-                        .max_depth
-                        .is_some_and(|max_depth| distance > max_depth)
-                    {
-                        return Some(Reason::TooDeep);
-                    }
-                    delegation.generation
+            let generation = match hop.delegation {
+                None => hop.agent.generation,
+                Some(delegation) if delegation.revoked => return Some(Reason::DelegationRevoked),
+                Some(delegation) if delegation.is_over(now) => {
+                    return Some(Reason::DelegationExpired);
                 }
+                Some(delegation) if !delegation.reaches(distance) => return Some(Reason::TooDeep),
+                Some(delegation) => delegation.generation,
             };
             if cited.is_some_and(|cited| cited != generation) {
                 return Some(Reason::DelegationRevoked);
             }
-            cited = holding
+            cited = hop
                 .delegation
                 .map(|delegation| delegation.parent_generation);
         }
@@ -206,24 +275,25 @@ impl Graph {
     }
 
     /// What keeps the agent from acting, or from having passed on what hangs below it.
+    #[inline]
     pub(crate) fn agent_fault(
         &self,
-        agent: &AgentNode,
+        agent: &AgentRow,
         now: Timestamp,
         leaf: bool,
     ) -> Option<Reason> {
         use crate::agent::AgentStatus::{Active, Revoked, Suspended};
         let pick = |own, ancestor| Some(if leaf { own } else { ancestor });
-        match agent.record.status {
+        match agent.status {
             Active => {}
             Suspended => return pick(Reason::AgentSuspended, Reason::AncestorSuspended),
             Revoked => return pick(Reason::AgentRevoked, Reason::AncestorRevoked),
         }
-        if agent.record.expires_at.is_some_and(|end| now >= end) {
+        if agent.is_over(now) {
             return pick(Reason::AgentExpired, Reason::AncestorExpired);
         }
-        let owner = self.owners.get(agent.owner);
-        let kept = owner.is_some_and(|owner| owner.record.keeps(&agent.record));
+        let owner = self.owner_rows.get(agent.owner);
+        let kept = owner.is_some_and(|owner| owner.keeps(agent));
         (!kept).then_some(Reason::OwnerRevoked)
     }
 
@@ -255,5 +325,14 @@ impl Graph {
     #[must_use]
     pub fn bare_line(&self, tenant: TenantId, agent: AgentId) -> Option<Line> {
         self.line(tenant, Leaf::Root(agent))
+    }
+}
+
+/// What a delegation rests on.
+#[inline]
+fn above(delegation: &DelegationRow) -> Node {
+    match delegation.parent {
+        NONE => Node::Root(delegation.from),
+        parent => Node::Delegation(parent),
     }
 }

@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::agent::{Agent, AgentName, Owner, SubjectName};
 use crate::delegation::Delegation;
+use crate::guardrail::Guardrail;
 use crate::id::{AgentId, DelegationId, SubjectId, TenantId};
 use crate::name::{Name, Subject};
 
@@ -29,6 +30,8 @@ pub enum Record {
     Name(AgentName),
     /// A delegation.
     Delegation(Delegation),
+    /// A guardrail.
+    Guardrail(Guardrail),
 }
 
 /// Which record.
@@ -48,6 +51,8 @@ pub enum RecordKey {
     Name(TenantId, Name),
     /// The delegation.
     Delegation(TenantId, DelegationId),
+    /// The guardrail of this name.
+    Guardrail(TenantId, Name),
 }
 
 impl Record {
@@ -60,6 +65,9 @@ impl Record {
             Self::Agent(agent) => RecordKey::Agent(agent.tenant, agent.id),
             Self::Name(name) => RecordKey::Name(name.tenant, name.name.clone()),
             Self::Delegation(delegation) => RecordKey::Delegation(delegation.tenant, delegation.id),
+            Self::Guardrail(guardrail) => {
+                RecordKey::Guardrail(guardrail.tenant, guardrail.name.clone())
+            }
         }
     }
 
@@ -70,7 +78,7 @@ impl Record {
             Self::Owner(_) => 0,
             Self::Subject(_) => 1,
             Self::Agent(_) => 2,
-            Self::Name(_) => 3,
+            Self::Name(_) | Self::Guardrail(_) => 3,
             Self::Delegation(delegation) => 3_u8.saturating_add(delegation.depth),
         }
     }
@@ -85,6 +93,7 @@ impl fmt::Display for RecordKey {
             Self::Agent(tenant, id) => write!(f, "agent `{id}` of `{tenant}`"),
             Self::Name(tenant, name) => write!(f, "agent name `{name}` of `{tenant}`"),
             Self::Delegation(tenant, id) => write!(f, "delegation `{id}` of `{tenant}`"),
+            Self::Guardrail(tenant, name) => write!(f, "guardrail `{name}` of `{tenant}`"),
         }
     }
 }

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use crate::change::DelegationEdit;
 use crate::delegation::Mode;
 
+mod bounds;
 mod line;
 
 use line::{Bounds, Line, NEW_YEAR, TENANT, UNBOUND, deep, permissions, until};

@@ -4,11 +4,13 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use kavach_core::oracle::Requests;
-use kavach_core::{Decision, Leaf, Reason, Request, decide, decide_via};
+use kavach_core::{Decision, Leaf, NothingRecorded, Reason, Request, decide, decide_via};
 use proptest::collection::vec;
 
 use crate::forest::{Forest, Spelling, Step, UNIVERSE, steps};
 use crate::runs::{hold, is_campaign, report, seed};
+
+mod whole;
 
 /// What a run has seen, so that it can be told from one that saw nothing.
 #[derive(Debug, Default)]
@@ -84,7 +86,13 @@ impl Tally {
             let depth = world.graph.line(tenant, leaf).unwrap().hops.len() - 1;
             self.lines[depth] += 1;
             self.count(&want, universe.len(), |place| {
-                let verdict = decide_via(&world.graph, &ask(tenant, agent, place), leaf, world.now);
+                let verdict = decide_via(
+                    &world.graph,
+                    &ask(tenant, agent, place),
+                    leaf,
+                    &NothingRecorded,
+                    world.now,
+                );
                 assert_eq!(verdict.leaf, Some(leaf));
                 verdict.decision
             });
@@ -93,7 +101,7 @@ impl Tally {
             let want = world.oracle.allowed(*tenant, *agent, &universe, world.now);
             self.count(&want, universe.len(), |place| {
                 let request = ask(*tenant, *agent, place);
-                let verdict = decide(&world.graph, &request, world.now);
+                let verdict = decide(&world.graph, &request, &NothingRecorded, world.now);
                 if verdict.decision == Decision::Allow {
                     check_grounds(forest, &request, verdict.leaf, verdict.grant);
                 }

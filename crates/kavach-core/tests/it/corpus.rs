@@ -38,7 +38,7 @@ enum Mutation {
 }
 
 fn mutation() -> impl Strategy<Value = Mutation> {
-    let words: [&[u8]; 14] = [
+    let words: [&[u8]; 22] = [
         b":",
         b"*",
         b"**",
@@ -49,6 +49,14 @@ fn mutation() -> impl Strategy<Value = Mutation> {
         b"&",
         b"depth=1",
         b"expires=",
+        b"rate=20/h",
+        b"ip=10.0.0.0/8",
+        b"window=daily+09:00-17:00+UTC",
+        b"args/a.",
+        b"max=5",
+        b"&args/a/b.in=x,5",
+        b".optional",
+        b"~1",
         b"\n",
         b"..",
         b"mcp",

@@ -5,14 +5,14 @@ use std::sync::LazyLock;
 use crate::world::World;
 use kavach_core::{
     Action, AgentEdit, AgentId, AgentStatus, Change, DelegationDraft, DelegationEdit, DelegationId,
-    Edit, Leaf, Mode, OwnerDraft, OwnerStatus, Permission, Record, Refusal, Resource, SpawnDraft,
-    Subject, SubjectId, TenantId, Timestamp,
+    Edit, GuardrailDraft, Leaf, Mode, OwnerDraft, OwnerStatus, Permission, Record, Refusal,
+    Resource, Selector, SpawnDraft, Subject, SubjectId, TenantId, Timestamp,
 };
 
 mod step;
 
-use step::{ACTIONS, OWNERS, PATTERNS};
-pub(crate) use step::{Bounds, Piece, Step, steps};
+use step::{ACTIONS, EXTRAS, OWNERS, PATTERNS};
+pub(crate) use step::{Bounds, Piece, Step, bounded_steps, steps};
 
 /// Every request that is asked. `z` and `zap` stand for whatever no permission names, and each pattern
 /// below has a resource here that only it and wider ones match, so that sets differ if patterns do.
@@ -77,6 +77,8 @@ impl Spelling {
 
 pub(crate) struct Forest {
     pub(crate) world: World,
+    /// When it began.
+    pub(crate) start: Timestamp,
     pub(crate) agents: Vec<(TenantId, AgentId)>,
     pub(crate) delegations: Vec<(TenantId, DelegationId)>,
     spelling: Spelling,
@@ -84,8 +86,10 @@ pub(crate) struct Forest {
 
 impl Forest {
     pub(crate) fn new(spelling: Spelling) -> Self {
+        let world = World::new();
         Self {
-            world: World::new(),
+            start: world.now,
+            world,
             agents: Vec::new(),
             delegations: Vec::new(),
             spelling,
@@ -110,21 +114,7 @@ impl Forest {
         let now = self.world.now;
         let change = match step {
             Step::Create { .. } => self.create(step),
-            Step::Spawn {
-                from,
-                name,
-                grants,
-                bounds,
-            } => {
-                let delegation = self.draft(*from, *from, None, grants, bounds)?;
-                let mut agent = self.world.agent_draft(&format!("n{}", name % 40), &[]);
-                agent.tenant = delegation.tenant;
-                let parent = self.world.graph.agent(delegation.tenant, delegation.from)?;
-                agent.owner = OwnerDraft::Known(parent.owner);
-                self.world
-                    .graph
-                    .spawn(SpawnDraft { agent, delegation }, now)
-            }
+            Step::Spawn { .. } => self.spawn(step)?,
             Step::Delegate {
                 from,
                 to,
@@ -159,6 +149,11 @@ impl Forest {
                 let subject = pick(&gone, *which)?;
                 self.world.graph.reinstate_owner(TenantId::DEFAULT, subject)
             }
+            Step::Guard { .. } => self.guard(step)?,
+            Step::Unguard(name) => {
+                let name = format!("rail-{name}").parse().unwrap();
+                self.world.graph.remove_guardrail(TenantId::DEFAULT, &name)
+            }
             Step::Wait(seconds) => {
                 self.world.wait_s(*seconds);
                 Ok(Change::default())
@@ -177,6 +172,25 @@ impl Forest {
             | Step::RevokeAgent(_) => return self.change_agent(step),
         };
         Some(change)
+    }
+
+    fn spawn(&mut self, step: &Step) -> Option<Result<Change, Refusal>> {
+        let Step::Spawn {
+            from,
+            name,
+            grants,
+            bounds,
+        } = step
+        else {
+            return None;
+        };
+        let delegation = self.draft(*from, *from, None, grants, bounds)?;
+        let mut agent = self.world.agent_draft(&format!("n{}", name % 40), &[]);
+        agent.tenant = delegation.tenant;
+        let parent = self.world.graph.agent(delegation.tenant, delegation.from)?;
+        agent.owner = OwnerDraft::Known(parent.owner);
+        let draft = SpawnDraft { agent, delegation };
+        Some(self.world.graph.spawn(draft, self.world.now))
     }
 
     fn delegation_edit(&self, grants: Option<&[Piece]>, bounds: &Bounds) -> DelegationEdit {
@@ -226,6 +240,33 @@ impl Forest {
         draft.expires_at = lifetime_s.map(|seconds| now.plus_s(seconds));
         draft.permissions = self.permissions(grants);
         self.world.graph.create_agent(draft, now)
+    }
+
+    fn guard(&self, step: &Step) -> Option<Result<Change, Refusal>> {
+        let Step::Guard {
+            name,
+            never,
+            agents,
+            shadow,
+        } = step
+        else {
+            return None;
+        };
+        let (tenant, id) = *pick(&self.agents, agents / 4)?;
+        let agent = self.world.graph.agent(tenant, id)?;
+        let draft = GuardrailDraft {
+            name: format!("rail-{name}").parse().unwrap(),
+            tenant,
+            never: self.permission(never),
+            agents: match agents % 4 {
+                0 => Selector::Everyone,
+                1 => Selector::Kind(agent.kind),
+                2 => Selector::Owner(agent.owner),
+                _ => Selector::Agents(vec![id]),
+            },
+            shadow: *shadow,
+        };
+        Some(self.world.graph.set_guardrail(draft, self.world.now))
     }
 
     fn change_agent(&self, step: &Step) -> Option<Result<Change, Refusal>> {
@@ -289,6 +330,8 @@ impl Forest {
             | Step::RevokeDelegation(_)
             | Step::RevokeOwner(_)
             | Step::Reinstate(_)
+            | Step::Guard { .. }
+            | Step::Unguard(_)
             | Step::Wait(_)
             | Step::WaitForAnEnd(_) => return None,
         };
@@ -375,7 +418,7 @@ impl Forest {
             match record {
                 Record::Agent(agent) => born.push((agent.tenant, agent.id)),
                 Record::Delegation(new) => given.push((new.tenant, new.id)),
-                Record::Owner(_) | Record::Subject(_) | Record::Name(_) => {}
+                Record::Owner(_) | Record::Subject(_) | Record::Name(_) | Record::Guardrail(_) => {}
             }
         }
         born.retain(|new| !self.agents.contains(new));
@@ -400,7 +443,9 @@ impl Forest {
             .map(|action| (self.spelling.action)(action))
             .collect();
         let pattern = self.spelling.spell(PATTERNS[piece.pattern]);
-        let text = format!("{}:{pattern}", actions.join(","));
+        let extra = EXTRAS[piece.extra];
+        let mark = if extra.is_empty() { "" } else { "?" };
+        let text = format!("{}:{pattern}{mark}{extra}", actions.join(","));
         let mut permission: Permission = text.parse().unwrap();
         permission.constraints.max_depth = piece.depth;
         let lifetime_s = piece.lifetime_s;

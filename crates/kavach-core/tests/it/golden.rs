@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use kavach_core::{
-    AgentEdit, AgentId, Leaf, Mode, NearMiss, Reason, Request, Subject, SubjectId, Timestamp,
-    decide,
+    AgentEdit, AgentId, Leaf, Mode, NearMiss, NothingRecorded, Reason, Request, Subject, SubjectId,
+    Timestamp, decide,
 };
 
 use crate::world::{TENANT, World, at, permissions, request, told};
@@ -155,7 +155,7 @@ fn why_not() {
         ("borrower", "read", "mcp:github:issues"),
     ] {
         let request = request(TENANT, id(name), action, resource);
-        let explanation = world.graph.explain(&request, world.now);
+        let explanation = world.graph.explain(&request, &NothingRecorded, world.now);
         let verdict = told(explanation.verdict.decision);
         writeln!(table, "{name} {action} {resource}: {verdict}").unwrap();
         for line in explanation.lines {
@@ -183,6 +183,12 @@ fn near_miss(miss: Option<NearMiss>) -> String {
         Some(NearMiss::WrongResource) => "another resource".into(),
         Some(NearMiss::ExpiredAt(end)) => format!("ran out at {end}"),
         Some(NearMiss::TooDeep) => "may not be passed on so far".into(),
+        Some(NearMiss::OutsideWindow) => "at other times".into(),
+        Some(NearMiss::AddressNotAllowed) => "from elsewhere".into(),
+        Some(NearMiss::ArgumentsNotAllowed) => "with other arguments".into(),
+        Some(NearMiss::TrustTooLow) => "for those who are trusted more".into(),
+        Some(NearMiss::UsedUp(None)) => "used up for ever".into(),
+        Some(NearMiss::UsedUp(Some(until))) => format!("used up until {until}"),
     }
 }
 
@@ -215,10 +221,12 @@ fn nobody_is_told_apart_from_a_stranger() {
         foreign.action.clone(),
         foreign.resource.clone(),
     );
-    let answers = [foreign, unknown].map(|request| decide(&world.graph, &request, world.now));
+    let answers = [foreign, unknown]
+        .map(|request| decide(&world.graph, &request, &NothingRecorded, world.now));
     assert_eq!(answers[0], answers[1]);
     let explained = world.graph.explain(
         &request(elsewhere, planner, "read", "app:a"),
+        &NothingRecorded,
         Timestamp::from_s(0),
     );
     assert_eq!(explained.lines, []);

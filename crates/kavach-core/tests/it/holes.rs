@@ -4,7 +4,9 @@ use kavach_core::{AgentEdit, AgentId, Edit, Leaf, Timestamp};
 
 use crate::world::{World, permissions};
 
+mod constraints;
 mod endings;
+mod guardrails;
 mod identity;
 mod lines;
 mod narrowing;

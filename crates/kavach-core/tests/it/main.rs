@@ -9,13 +9,18 @@
 
 mod agreement;
 mod bounds;
+mod constraints;
 mod corpus;
 mod forest;
 mod golden;
 mod holes;
+mod meters;
 mod page;
+mod people;
+mod proof;
 mod properties;
 mod records;
 mod roundtrip;
 mod runs;
+mod trust;
 mod world;

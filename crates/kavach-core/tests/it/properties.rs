@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kavach_core::oracle::{Requests, asked};
 use kavach_core::{
-    AgentId, BlastRadius, Change, Delegation, DelegationId, Graph, Leaf, Mode, Reason, Record,
-    Refusal, Request, TenantId, Verdict, decide, decide_via,
+    AgentId, BlastRadius, Change, Delegation, DelegationId, Graph, Leaf, Mode, NothingRecorded,
+    Reason, Record, Refusal, Request, TenantId, Verdict, decide, decide_via,
 };
 use proptest::prelude::Strategy;
 
 use crate::forest::{Forest, Spelling, Step, UNIVERSE, steps};
 use crate::runs::check;
+
+mod whole;
 
 /// The rank of every answer of every line and agent, by what it was asked of and the request's place.
 type Answers = BTreeMap<(AgentId, Option<Leaf>, usize), u8>;
@@ -35,12 +37,12 @@ fn answers(forest: &Forest) -> Answers {
     for (place, mut request) in some_requests() {
         for (tenant, agent) in &forest.agents {
             (request.tenant, request.agent) = (*tenant, *agent);
-            let verdict = decide(graph, &request, now);
+            let verdict = decide(graph, &request, &NothingRecorded, now);
             answers.insert((*agent, None, place), verdict.decision.rank());
         }
         for (tenant, agent, leaf) in forest.lines() {
             (request.tenant, request.agent) = (tenant, agent);
-            let verdict = decide_via(graph, &request, leaf, now);
+            let verdict = decide_via(graph, &request, leaf, &NothingRecorded, now);
             answers.insert((agent, Some(leaf), place), verdict.decision.rank());
         }
     }
@@ -125,10 +127,10 @@ fn compare_spelled(steps: &[Step], spelling: Spelling, same: impl Fn(Verdict, Ve
     for (tenant, agent) in &plain.agents {
         for (_, mut request) in some_requests() {
             (request.tenant, request.agent) = (*tenant, *agent);
-            let before = decide(&plain.world.graph, &request, now);
+            let before = decide(&plain.world.graph, &request, &NothingRecorded, now);
             request.action = (spelling.action)(request.action.as_str()).parse().unwrap();
             request.resource = spelling.spell(request.resource.as_str()).parse().unwrap();
-            let after = decide(&other.world.graph, &request, now);
+            let after = decide(&other.world.graph, &request, &NothingRecorded, now);
             assert!(same(before, after), "{request:?}: {before:?} and {after:?}");
         }
     }
@@ -195,8 +197,8 @@ fn records_applied_in_any_order_of_rank_give_equal_answers() {
             for (_, mut request) in some_requests() {
                 (request.tenant, request.agent) = (*tenant, *agent);
                 let (before, after) = (
-                    forest.world.graph.explain(&request, now),
-                    graph.explain(&request, now),
+                    forest.world.graph.explain(&request, &NothingRecorded, now),
+                    graph.explain(&request, &NothingRecorded, now),
                 );
                 assert_eq!(before, after, "{request:?}");
             }
@@ -332,7 +334,11 @@ fn the_blast_radius_is_what_stops_when_it_is_revoked() {
 fn written(change: &Change) -> &Delegation {
     let found = change.writes.iter().find_map(|record| match record {
         Record::Delegation(delegation) => Some(delegation),
-        Record::Owner(_) | Record::Subject(_) | Record::Agent(_) | Record::Name(_) => None,
+        Record::Owner(_)
+        | Record::Subject(_)
+        | Record::Agent(_)
+        | Record::Name(_)
+        | Record::Guardrail(_) => None,
     });
     found.expect("a delegation is written")
 }

@@ -390,6 +390,62 @@ fn grants_are_read_back_only_as_they_were_written() {
 }
 
 #[test]
+fn a_grant_whose_constraints_are_edited_keeps_its_number() {
+    let steps: [(&[&str], &[&str]); 9] = [
+        (
+            &["read:mcp:a?rate=20/h", "read:mcp:b"],
+            &["1 read:mcp:a?rate=20/h", "2 read:mcp:b"],
+        ),
+        // Raised, lowered, and gone for good.
+        (
+            &["read:mcp:a?rate=30/h", "read:mcp:b"],
+            &["1 read:mcp:a?rate=30/h", "2 read:mcp:b"],
+        ),
+        (
+            &["read:mcp:a", "read:mcp:b?rate=1/h"],
+            &["1 read:mcp:a", "2 read:mcp:b?rate=1/h"],
+        ),
+        // Another pattern, and other actions, are another grant.
+        (
+            &["read:mcp:c", "read,write:mcp:b"],
+            &["3 read,write:mcp:b", "4 read:mcp:c"],
+        ),
+        // A second one beside it is new; the one that is the same keeps its number, whatever the order.
+        (
+            &["read:mcp:c", "read:mcp:c?approve"],
+            &["4 read:mcp:c", "5 read:mcp:c?approve"],
+        ),
+        (
+            &["read:mcp:c?approve", "read:mcp:c?depth=1"],
+            &["5 read:mcp:c?approve", "4 read:mcp:c?depth=1"],
+        ),
+        // Where both are edited, in their order.
+        (
+            &["read:mcp:c?approve=3", "read:mcp:c?depth=2"],
+            &["5 read:mcp:c?approve=3", "4 read:mcp:c?depth=2"],
+        ),
+        // One of two is left: it is the one that comes first.
+        (
+            &["read:mcp:c?min_trust=trusted"],
+            &["5 read:mcp:c?min_trust=trusted"],
+        ),
+        (
+            &["read:mcp:c", "read:mcp:c?depth=2"],
+            &["5 read:mcp:c", "6 read:mcp:c?depth=2"],
+        ),
+    ];
+    let mut grants = Grants::default();
+    for (held, want) in steps {
+        grants = grants.replaced(held.iter().map(|text| text.parse::<Permission>().unwrap()));
+        let numbered: Vec<String> = grants
+            .iter()
+            .map(|grant| format!("{} {}", grant.id, grant.permission))
+            .collect();
+        assert_eq!(numbered, want);
+    }
+}
+
+#[test]
 fn a_grant_keeps_its_number_and_no_number_comes_twice() {
     let of = |texts: &[&str]| -> Vec<Permission> {
         texts.iter().map(|text| text.parse().unwrap()).collect()

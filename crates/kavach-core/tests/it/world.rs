@@ -1,12 +1,14 @@
 //! A graph, its records and the oracle side by side, and a clock that only the test moves.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use kavach_core::oracle::Oracle;
 use kavach_core::{
     AgentDraft, AgentId, AgentKind, Change, Credential, CredentialHash, Decision, DelegationDraft,
-    DelegationId, Graph, Leaf, Mode, OwnerDraft, Permission, Reason, Record, RecordKey, Refusal,
-    Request, Stamp, Subject, SubjectId, TenantId, Timestamp, Verdict, decide, decide_via,
+    DelegationId, Graph, Leaf, Mode, NothingRecorded, OwnerDraft, Permission, Reason, Record,
+    RecordKey, Refusal, Request, Stamp, Subject, SubjectId, TenantId, Timestamp, Verdict, decide,
+    decide_via,
 };
 
 /// Where everything happens that does not say otherwise.
@@ -52,6 +54,7 @@ impl World {
         }
         for key in change.erases {
             self.graph.erase(&key);
+            self.oracle.erase(&key);
             self.records.remove(&key);
         }
         Ok(())
@@ -146,7 +149,7 @@ impl World {
 
     pub(crate) fn answer(&self, agent: AgentId, action: &str, resource: &str) -> Verdict {
         let request = request(TENANT, agent, action, resource);
-        decide(&self.graph, &request, self.now)
+        decide(&self.graph, &request, &NothingRecorded, self.now)
     }
 
     /// The answer in words: `allow`, or `deny: ` and the reason's code.
@@ -162,7 +165,7 @@ impl World {
         resource: &str,
     ) -> String {
         let request = request(TENANT, agent, action, resource);
-        told(decide_via(&self.graph, &request, leaf, self.now).decision)
+        told(decide_via(&self.graph, &request, leaf, &NothingRecorded, self.now).decision)
     }
 
     /// What the agent may do, line by line, with the reason where a line gives nothing.
@@ -198,6 +201,27 @@ pub(crate) fn request(tenant: TenantId, agent: AgentId, action: &str, resource: 
         action.parse().unwrap(),
         resource.parse().unwrap(),
     )
+}
+
+/// The circumstances of a call, one of many by its number: address, arguments, cost and approvals.
+pub(crate) fn call(mut request: Request, number: usize) -> Request {
+    let addresses = [
+        None,
+        Some("10.1.2.3"),
+        Some("192.0.2.1"),
+        Some("2001:db8::1"),
+    ];
+    let args = [
+        serde_json::json!({}),
+        serde_json::json!({ "amount": 5 }),
+        serde_json::json!({ "amount": 50 }),
+        serde_json::json!({ "amount": 5, "note": "x", "more": 1 }),
+    ];
+    request.address = addresses[number % 4].map(|text| text.parse().unwrap());
+    request.args = args.get(number / 4 % 5).cloned().map(Arc::new);
+    request.cost = [None, None, Some(0), Some(4)][number / 20 % 4];
+    request.approvals = [0, 0, 1, 2][number / 80 % 4];
+    request
 }
 
 pub(crate) fn permissions(texts: &[&str]) -> Vec<Permission> {

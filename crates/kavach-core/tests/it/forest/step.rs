@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::option;
-use proptest::prelude::Strategy;
+use proptest::prelude::{Just, Strategy};
 use proptest::prop_oneof;
 
 /// How many subjects have agents.
@@ -40,9 +40,35 @@ pub(super) const PATTERNS: &[&str] = &[
 
 pub(super) const ACTIONS: &[&[&str]] = &[&["*"], &["*"], &["read"], &["write"], &["read", "write"]];
 
+/// Constraints beside expiry and depth, most often none. Those from [`CIRCUMSTANCES`] on are such as a
+/// guardrail may have.
+pub(super) const EXTRAS: &[&str] = &[
+    "",
+    "rate=2/h",
+    "rate=4/h,5/d",
+    "budget=3/day",
+    "budget=9/total&rate=3/m",
+    "rate=0/h",
+    "approve",
+    "approve=2",
+    "approve&rate=3/h",
+    "min_trust=standard",
+    "min_trust=trusted",
+    "ip=10.0.0.0/8",
+    "ip=10.1.0.0/16,2001:db8::/32",
+    "window=daily+00:00-00:01+UTC",
+    "window=thu+00:00-00:01+Europe/Berlin;daily+00:00-24:00+UTC",
+    "window=thu,fri+22:00-01:01+Europe/Berlin",
+    "args/amount.max=10",
+    "args/amount.max=10&args/note.optional",
+];
+const CIRCUMSTANCES: usize = 11;
+
 /// One permission to be.
 #[derive(Clone, Debug)]
 pub(crate) struct Piece {
+    /// Which of [`EXTRAS`].
+    pub(super) extra: usize,
     pub(super) actions: usize,
     pub(super) pattern: usize,
     pub(super) lifetime_s: Option<u64>,
@@ -92,6 +118,14 @@ pub(crate) enum Step {
     RevokeOwner(usize),
     Reinstate(usize),
     Wait(u64),
+    /// Sets a guardrail.
+    Guard {
+        name: usize,
+        never: Piece,
+        agents: usize,
+        shadow: bool,
+    },
+    Unguard(usize),
     /// Until the second in which something ends, or the one before.
     WaitForAnEnd(usize),
 }
@@ -122,7 +156,14 @@ impl Step {
             Self::RevokeOwner(_) => "revoke owner",
             Self::Reinstate(_) => "reinstate owner",
             Self::Wait(_) | Self::WaitForAnEnd(_) => "wait",
+            Self::Guard { .. } => "guard",
+            Self::Unguard(_) => "unguard",
         }
+    }
+
+    /// Whether it lets time pass.
+    pub(crate) fn waits(&self) -> bool {
+        matches!(self, Self::Wait(_) | Self::WaitForAnEnd(_))
     }
 
     /// Whether it only takes away.
@@ -135,6 +176,7 @@ impl Step {
                 | Self::RevokeDelegation(_)
                 | Self::RevokeOwner(_)
                 | Self::Reinstate(_)
+                | Self::Guard { shadow: false, .. }
                 | Self::Wait(_)
                 | Self::WaitForAnEnd(_)
         )
@@ -154,19 +196,53 @@ impl Step {
     }
 }
 
-fn pieces() -> impl Strategy<Value = Vec<Piece>> {
-    vec(piece(), 1..4)
+/// Which constraints permissions have.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kinds {
+    /// Expiry and depth.
+    Bounds,
+    /// All that there are, and guardrails too.
+    All,
 }
 
-fn piece() -> impl Strategy<Value = Piece> {
+fn pieces(kinds: Kinds) -> impl Strategy<Value = Vec<Piece>> {
+    vec(piece(kinds), 1..4)
+}
+
+fn piece(kinds: Kinds) -> impl Strategy<Value = Piece> {
     let lifetime_s = option::weighted(0.15, 1..60_u64);
     let depth = option::weighted(0.25, 0..5_u8);
-    let parts = (0..ACTIONS.len(), 0..PATTERNS.len(), lifetime_s, depth);
-    parts.prop_map(|(actions, pattern, lifetime_s, depth)| Piece {
+    let extra = match kinds {
+        Kinds::Bounds => Just(None).boxed(),
+        Kinds::All => option::weighted(0.5, 0..EXTRAS.len()).boxed(),
+    };
+    let parts = (
+        0..ACTIONS.len(),
+        0..PATTERNS.len(),
+        lifetime_s,
+        depth,
+        extra,
+    );
+    parts.prop_map(|(actions, pattern, lifetime_s, depth, extra)| Piece {
+        extra: extra.unwrap_or(0),
         actions,
         pattern,
         lifetime_s,
         depth,
+    })
+}
+
+/// What a guardrail forbids: not everything, and in circumstances that a call is in by itself.
+fn never() -> impl Strategy<Value = Piece> {
+    let lifetime_s = option::weighted(0.15, 1..60_u64);
+    let extra = option::weighted(0.5, CIRCUMSTANCES..EXTRAS.len());
+    let parts = (0..ACTIONS.len(), 7..PATTERNS.len(), lifetime_s, extra);
+    parts.prop_map(|(actions, pattern, lifetime_s, extra)| Piece {
+        extra: extra.unwrap_or(0),
+        actions,
+        pattern,
+        lifetime_s,
+        depth: None,
     })
 }
 
@@ -182,10 +258,11 @@ fn bounds() -> impl Strategy<Value = Bounds> {
     })
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step(kinds: Kinds) -> impl Strategy<Value = Step> {
     let which = || 0..1000_usize;
     let lifetime_s = || option::weighted(0.25, 1..60_u64);
     let rarely = || proptest::bool::weighted(0.1);
+    let (pieces, piece) = (|| pieces(kinds), || piece(kinds));
     prop_oneof![
         3 => (which(), 0..OWNERS, rarely(), rarely(), pieces(), lifetime_s()).prop_map(
             |(name, owner, elsewhere, recreate, grants, lifetime_s)| Step::Create {
@@ -217,7 +294,26 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Sequences of steps.
+fn rails() -> impl Strategy<Value = Step> {
+    let parts = (
+        0..3_usize,
+        never(),
+        0..1000_usize,
+        proptest::bool::weighted(0.4),
+    );
+    prop_oneof![
+        2 => parts.prop_map(|(name, never, agents, shadow)| Step::Guard { name, never, agents, shadow }),
+        1 => (0..3_usize).prop_map(Step::Unguard),
+    ]
+}
+
+/// Sequences of steps, with expiry and depth as the only constraints.
 pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
-    vec(step(), most / 2..=most)
+    vec(step(Kinds::Bounds), most / 2..=most)
+}
+
+/// Sequences of steps with every constraint that there is, and guardrails.
+pub(crate) fn bounded_steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![20 => step(Kinds::All), 1 => rails()];
+    vec(step, most / 2..=most)
 }

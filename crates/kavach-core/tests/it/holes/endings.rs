@@ -1,7 +1,8 @@
 //! What is over stays over.
 
 use kavach_core::{
-    DelegationEdit, Edit, Leaf, Reason, Request, SpawnDraft, Subject, SubjectId, decide_via,
+    DelegationEdit, Edit, Leaf, NothingRecorded, Reason, Request, SpawnDraft, Subject, SubjectId,
+    decide_via,
 };
 
 use super::{edit, ending, three};
@@ -19,7 +20,15 @@ fn an_expired_agent_is_refused_by_id_too() {
         "read".parse().unwrap(),
         "mcp:a".parse().unwrap(),
     );
-    let via = |world: &World| decide_via(&world.graph, &request, Leaf::Root(agent), world.now);
+    let via = |world: &World| {
+        decide_via(
+            &world.graph,
+            &request,
+            Leaf::Root(agent),
+            &NothingRecorded,
+            world.now,
+        )
+    };
     world.wait_s(9);
     assert_eq!(world.ask(agent, "read", "mcp:a"), "allow");
     assert_eq!(told(via(&world).decision), "allow");

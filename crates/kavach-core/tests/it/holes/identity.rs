@@ -1,8 +1,8 @@
 //! Nobody is taken for somebody else.
 
 use kavach_core::{
-    AgentId, DelegationEdit, DelegationId, Leaf, OwnerDraft, Reason, Subject, SubjectId, TenantId,
-    decide, decide_via,
+    AgentId, DelegationEdit, DelegationId, Leaf, NothingRecorded, OwnerDraft, Reason, Subject,
+    SubjectId, TenantId, decide, decide_via,
 };
 
 use super::edit;
@@ -119,13 +119,19 @@ fn nothing_is_allowed_across_a_tenant() {
     let (graph, now) = (&world.graph, world.now);
     let foreign = request(elsewhere, here, "read", "mcp:a");
     let unknown = denied(Reason::UnknownAgent);
-    assert_eq!(told(decide(graph, &foreign, now).decision), unknown);
+    assert_eq!(
+        told(decide(graph, &foreign, &NothingRecorded, now).decision),
+        unknown
+    );
     for leaf in [Leaf::Root(here), Leaf::Delegation(line), Leaf::Root(there)] {
-        let verdict = decide_via(graph, &foreign, leaf, now);
+        let verdict = decide_via(graph, &foreign, leaf, &NothingRecorded, now);
         assert_eq!(told(verdict.decision), unknown);
     }
     let own = request(elsewhere, there, "write", "mcp:a");
-    assert_eq!(told(decide(graph, &own, now).decision), "allow");
+    assert_eq!(
+        told(decide(graph, &own, &NothingRecorded, now).decision),
+        "allow"
+    );
 }
 
 #[test]
@@ -176,7 +182,7 @@ fn nothing_is_changed_across_a_tenant() {
     world.commit(change).unwrap();
     let own = request(elsewhere, there, "write", "mcp:a");
     assert_eq!(
-        told(decide(&world.graph, &own, world.now).decision),
+        told(decide(&world.graph, &own, &NothingRecorded, world.now).decision),
         "allow"
     );
     assert_eq!(

@@ -1,0 +1,8 @@
+(** Prints the vectors that are kept in the tree. *)
+
+From Coq Require Import String.
+From Kavach Require Import Vectors.
+Open Scope string_scope.
+Set Printing Depth 100000000.
+
+Eval vm_compute in kept_pages.

@@ -1,0 +1,161 @@
+//! Things that are kept once, however many use them.
+
+use alloc::sync::Arc;
+use core::hash::{BuildHasher, Hash};
+
+use hashbrown::DefaultHashBuilder;
+
+use super::index::Index;
+use super::rows::{NONE, Rows};
+
+/// Things by number, and numbers by thing. What nobody uses any more is let go, and its number given out
+/// again.
+#[derive(Debug)]
+pub(crate) struct Shelf<T: ?Sized> {
+    index: Index,
+    rows: Rows<Kept<T>, 64>,
+    /// The first of the numbers that are free; each names the next.
+    free: u32,
+    hasher: DefaultHashBuilder,
+}
+
+#[derive(Debug)]
+struct Kept<T: ?Sized> {
+    thing: Option<Arc<T>>,
+    /// How many use it; of a number that is free, the next that is.
+    uses: u32,
+}
+
+impl<T: ?Sized> Default for Kept<T> {
+    fn default() -> Self {
+        Self {
+            thing: None,
+            uses: NONE,
+        }
+    }
+}
+
+impl<T: ?Sized> Clone for Kept<T> {
+    fn clone(&self) -> Self {
+        Self {
+            thing: self.thing.clone(),
+            uses: self.uses,
+        }
+    }
+}
+
+impl<T: ?Sized> Default for Shelf<T> {
+    fn default() -> Self {
+        Self {
+            index: Index::default(),
+            rows: Rows::default(),
+            free: NONE,
+            hasher: DefaultHashBuilder::default(),
+        }
+    }
+}
+
+impl<T: ?Sized> Clone for Shelf<T> {
+    fn clone(&self) -> Self {
+        Self {
+            index: self.index.clone(),
+            rows: self.rows.clone(),
+            free: self.free,
+            hasher: self.hasher.clone(),
+        }
+    }
+}
+
+impl<T: ?Sized> Shelf<T> {
+    #[inline]
+    pub(crate) fn get(&self, number: u32) -> Option<&T> {
+        self.rows.get(number)?.thing.as_deref()
+    }
+
+    /// The number of the thing that hashes like `key` and of which `is` says that it is the one.
+    #[inline]
+    pub(crate) fn find<K: Hash + ?Sized>(
+        &self,
+        key: &K,
+        mut is: impl FnMut(&T) -> bool,
+    ) -> Option<u32> {
+        let hash = self.hasher.hash_one(key);
+        self.index
+            .find(hash, |number| self.get(number).is_some_and(&mut is))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.rows.iter().filter_map(|kept| kept.thing.as_deref())
+    }
+}
+
+impl<T: Hash + ?Sized> Shelf<T> {
+    /// Keeps a thing that is not there yet, used once.
+    pub(crate) fn add(&mut self, thing: Arc<T>) -> u32 {
+        let hash = self.hasher.hash_one(&*thing);
+        let kept = Kept {
+            thing: Some(thing),
+            uses: 1,
+        };
+        let number = match self.rows.get_mut(self.free) {
+            Some(free) => {
+                let number = self.free;
+                self.free = free.uses;
+                *free = kept;
+                number
+            }
+            None => self.rows.push(kept),
+        };
+        self.index.insert(hash, number);
+        number
+    }
+
+    /// Puts a thing in the place of one that has the same key.
+    pub(crate) fn replace(&mut self, number: u32, thing: Arc<T>) {
+        if let Some(kept) = self.rows.get_mut(number) {
+            kept.thing = Some(thing);
+        }
+    }
+
+    /// One more uses it.
+    pub(crate) fn reuse(&mut self, number: u32) {
+        if let Some(kept) = self.rows.get_mut(number) {
+            kept.uses = kept.uses.saturating_add(1);
+        }
+    }
+
+    /// One less uses it. If that was the last, it is let go, and returned.
+    pub(crate) fn release(&mut self, number: u32) -> Option<Arc<T>> {
+        let kept = self.rows.get_mut(number)?;
+        if kept.uses > 1 {
+            kept.uses -= 1;
+            return None;
+        }
+        let thing = kept.thing.take()?;
+        kept.uses = self.free;
+        self.free = number;
+        let hash = self.hasher.hash_one(&*thing);
+        self.index.remove(hash, number);
+        Some(thing)
+    }
+}
+
+impl<T: Eq + Hash + ?Sized> Shelf<T> {
+    /// The number of this thing; it is kept from now on, and used once more.
+    pub(crate) fn take(&mut self, thing: &T, make: impl FnOnce() -> Arc<T>) -> (u32, Fresh) {
+        match self.find(thing, |known| known == thing) {
+            Some(number) => {
+                self.reuse(number);
+                (number, Fresh::No)
+            }
+            None => (self.add(make()), Fresh::Yes),
+        }
+    }
+}
+
+/// Whether a thing was not kept before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Fresh {
+    Yes,
+    No,
+}
