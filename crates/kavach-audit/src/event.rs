@@ -75,7 +75,9 @@ pub struct Event {
     pub private: Option<Hash>,
     /// What a change set, by field. The [sentence](crate::Sentence) knows these by heart: `by` (who asked
     /// for it, an id), `from` and `to` (of a delegation, ids), `delegation` (its id), `spawned` (where
-    /// the receiver was created along with it), `because` (why an answer was taken back, a reason code).
+    /// the receiver was created along with it), `spawner_score` (how far the giver was trusted then, 0 to
+    /// 100), `because` (why an answer was taken back, a reason code), `of` and
+    /// `reserved` (which call a cost is of, an id, and what it had reserved).
     /// `shortened` is written when an event is [sealed](Self::seal) that is too long.
     pub detail: BTreeMap<String, Detail>,
 }

@@ -43,6 +43,8 @@ codes! {
     Authorize = "authorize",
     /// An allow was taken back before it left.
     Withdrawn = "withdrawn",
+    /// What a call truly cost was told.
+    Settled = "settled",
     /// An agent was created.
     AgentCreated = "agent.created",
     /// An agent's grants, expiry or metadata were changed.
@@ -65,6 +67,18 @@ codes! {
     OwnerRevoked = "owner.revoked",
     /// An off-boarded owner may have new agents again.
     OwnerReinstated = "owner.reinstated",
+    /// A guardrail was set, or replaced.
+    GuardrailSet = "guardrail.set",
+    /// A guardrail was taken away.
+    GuardrailRemoved = "guardrail.removed",
+    /// A person may do other things in Kavach itself than before.
+    OwnerUpdated = "owner.updated",
+    /// A call was laid before people, to say yes or no to.
+    ApprovalRequested = "approval.requested",
+    /// A person said yes to a call.
+    ApprovalGranted = "approval.granted",
+    /// A person said no to a call.
+    ApprovalDenied = "approval.denied",
     /// A person's names and private fields were erased.
     SubjectErased = "subject.erased",
 }

@@ -12,6 +12,7 @@ use crate::names::Names;
 use crate::private::Private;
 use crate::shown::shown;
 
+mod approvals;
 mod because;
 use because::because;
 
@@ -56,6 +57,7 @@ impl fmt::Display for Sentence<'_> {
         match self.event.kind {
             EventKind::Authorize => self.decision(f)?,
             EventKind::Withdrawn => self.withdrawal(f)?,
+            EventKind::Settled => self.settlement(f)?,
             EventKind::AgentCreated => self.change_of_agent(f, "created")?,
             EventKind::AgentUpdated => self.change_of_agent(f, "changed")?,
             EventKind::AgentRotated => self.change_of_agent(f, "given a new credential")?,
@@ -67,6 +69,12 @@ impl fmt::Display for Sentence<'_> {
             EventKind::DelegationRevoked => self.change_of_delegation(f, "revoked")?,
             EventKind::OwnerRevoked => self.off_boarding(f)?,
             EventKind::OwnerReinstated => self.reinstatement(f)?,
+            EventKind::GuardrailSet => self.guardrail(f, "set")?,
+            EventKind::GuardrailRemoved => self.guardrail(f, "taken away")?,
+            EventKind::OwnerUpdated => self.change_of_owner(f)?,
+            EventKind::ApprovalRequested => self.asking(f)?,
+            EventKind::ApprovalGranted => self.saying(f, "yes")?,
+            EventKind::ApprovalDenied => self.saying(f, "no")?,
             EventKind::SubjectErased => self.erasure(f)?,
         }
         self.private(f)
@@ -106,6 +114,23 @@ impl Sentence<'_> {
         write!(f, " was taken back before it left, {reason}")
     }
 
+    fn settlement(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.actor(f)?;
+        f.write_str(self.either(" spent ", " did not spend "))?;
+        match self.event.cost {
+            Some(cost) => write!(f, "{cost}")?,
+            None => f.write_str("an unknown cost")?,
+        }
+        if let Some(Detail::Text(call)) = self.event.detail.get("of") {
+            write!(f, " on the call in {}", shown(call))?;
+        }
+        if let Some(Detail::Text(reserved)) = self.event.detail.get("reserved") {
+            write!(f, ", having reserved {}", shown(reserved))?;
+        }
+        self.details(f, &["of", "reserved"])?;
+        self.ending(f)
+    }
+
     fn change_of_agent(&self, f: &mut fmt::Formatter<'_>, changed: &str) -> fmt::Result {
         self.actor(f)?;
         f.write_str(self.either(" was ", " was not "))?;
@@ -136,7 +161,7 @@ impl Sentence<'_> {
             f.write_str(" to ")?;
             self.agent(f, receiver)?;
         }
-        self.details(f, &["from", "to", "spawned"])?;
+        self.details(f, &["from", "to", "spawned", "spawner_score"])?;
         self.ending(f)
     }
 
@@ -177,6 +202,17 @@ impl Sentence<'_> {
             " may still have no new agents",
         ))?;
         self.change_ends(f)
+    }
+
+    fn guardrail(&self, f: &mut fmt::Formatter<'_>, changed: &str) -> fmt::Result {
+        f.write_str("the guardrail")?;
+        if let Some(Detail::Text(name)) = self.event.detail.get("guardrail") {
+            write!(f, " {}", shown(name))?;
+        }
+        f.write_str(self.either(" was ", " was not "))?;
+        f.write_str(changed)?;
+        self.details(f, &["guardrail"])?;
+        self.ending(f)
     }
 
     fn erasure(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

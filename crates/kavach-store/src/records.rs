@@ -22,8 +22,18 @@ pub const AGENT_NAMES: Space = Space::graph("agent_name");
 /// Delegations.
 pub const DELEGATIONS: Space = Space::graph("delegation");
 
+/// Guardrails.
+pub const GUARDRAILS: Space = Space::graph("guardrail");
+
 /// All spaces that make up the graph.
-pub const GRAPH_SPACES: [Space; 5] = [OWNERS, SUBJECTS, AGENTS, AGENT_NAMES, DELEGATIONS];
+pub const GRAPH_SPACES: [Space; 6] = [
+    OWNERS,
+    SUBJECTS,
+    AGENTS,
+    AGENT_NAMES,
+    DELEGATIONS,
+    GUARDRAILS,
+];
 
 /// The version of the encoding that is written.
 const VERSION: u32 = 1;
@@ -66,6 +76,9 @@ pub fn key_of(key: &RecordKey) -> Key {
         RecordKey::Delegation(tenant, id) => {
             (DELEGATIONS, tenant, id.as_u128().to_be_bytes().to_vec())
         }
+        RecordKey::Guardrail(tenant, name) => {
+            (GUARDRAILS, tenant, name.as_str().as_bytes().to_vec())
+        }
     };
     let mut bytes = tenant.as_u128().to_be_bytes().to_vec();
     bytes.extend_from_slice(&rest);
@@ -83,6 +96,7 @@ pub fn encode(record: &Record) -> Result<Vec<u8>, StoreError> {
         Record::Agent(agent) => encode_value(agent),
         Record::Name(name) => encode_value(name),
         Record::Delegation(delegation) => encode_value(delegation),
+        Record::Guardrail(guardrail) => encode_value(guardrail),
     }
 }
 
@@ -108,6 +122,8 @@ pub fn decode(space: &str, bytes: &[u8]) -> Result<Option<Record>, StoreError> {
         Record::Name(decode_value(bytes)?)
     } else if space == DELEGATIONS.name() {
         Record::Delegation(decode_value(bytes)?)
+    } else if space == GUARDRAILS.name() {
+        Record::Guardrail(decode_value(bytes)?)
     } else {
         return Ok(None);
     };

@@ -25,6 +25,22 @@ pub(super) const fn because(reason: Reason) -> &'static str {
         Reason::AncestorExpired => "because the time of an agent further up the line is over",
         Reason::AncestorNarrowed => "because no grant further up the line covers it any more",
         Reason::TooDeep => "because a grant further up the line may not be passed on this far",
+        Reason::GuardrailApplies => "because a guardrail says never",
+        Reason::OutsideWindow => {
+            "because it is outside the weekly times of the grant that covers it"
+        }
+        Reason::AddressNotAllowed => "because the grant that covers it does not name that address",
+        Reason::ArgumentsNotAllowed => {
+            "because the arguments do not keep the rules of the grant that covers it"
+        }
+        Reason::TrustTooLow => {
+            "because an agent on the line is trusted less than the grant that covers it asks for"
+        }
+        Reason::RateUsedUp => "because a rate on the line is used up for now",
+        Reason::BudgetUsedUp => "because a budget on the line has no room for it",
+        Reason::ApprovalRequired => "because a person must say yes to it first",
+        Reason::ApprovalDenied => "because a person said no to it",
+        Reason::NotAnApprover => "because the person may not approve calls, or not now",
         Reason::Withdrawn => "because the line that authorised it no longer held",
         Reason::AuditUnavailable => "because it could not be recorded",
         Reason::StaleState => "because what this server knew was older than the caller accepts",

@@ -98,7 +98,10 @@ pub(crate) fn sparse(kind: EventKind) -> Event {
             (event.outcome, event.reason) = (Outcome::Deny, Reason::Withdrawn);
             event.withdraws = Some(EventId::from_parts(NOW_MS, 10));
         }
-        EventKind::OwnerRevoked | EventKind::OwnerReinstated | EventKind::SubjectErased => {
+        EventKind::OwnerRevoked
+        | EventKind::OwnerReinstated
+        | EventKind::OwnerUpdated
+        | EventKind::SubjectErased => {
             event.owner = Some(ALICE);
         }
         _ => event.agent = Some(SEARCHER),

@@ -14,15 +14,19 @@ fn sentence(event: &Event) -> String {
     Sentence::new(event, &Directory, &Private::None).to_string()
 }
 
-/// What an event of this kind and outcome usually holds.
-fn usual(kind: EventKind, outcome: Outcome) -> Event {
-    let reason = match (kind, outcome) {
+fn usual_reason(kind: EventKind, outcome: Outcome) -> Reason {
+    match (kind, outcome) {
         (EventKind::Withdrawn, _) => Reason::Withdrawn,
         (_, Outcome::Allow | Outcome::NeedsApproval) => Reason::Granted,
         (_, Outcome::Deny) => Reason::NoMatchingGrant,
         (_, Outcome::Done) => Reason::Done,
         _ => Reason::WrongState,
-    };
+    }
+}
+
+/// What an event of this kind and outcome usually holds.
+fn usual(kind: EventKind, outcome: Outcome) -> Event {
+    let reason = usual_reason(kind, outcome);
     let grants = Detail::List(vec!["read:mcp:github:repos".to_owned()]);
     let by = |detail: Detail| {
         [
@@ -78,12 +82,32 @@ fn usual(kind: EventKind, outcome: Outcome) -> Event {
                 }
             }
         }
-        EventKind::OwnerRevoked | EventKind::OwnerReinstated | EventKind::SubjectErased => event,
+        EventKind::OwnerRevoked
+        | EventKind::OwnerReinstated
+        | EventKind::OwnerUpdated
+        | EventKind::SubjectErased => event,
+        EventKind::ApprovalRequested | EventKind::ApprovalGranted | EventKind::ApprovalDenied => {
+            approval(Event { line, ..event })
+        }
         _ => Event {
             agent: Some(SEARCHER),
             line,
             ..event
         },
+    }
+}
+
+fn approval(event: Event) -> Event {
+    let asked = event.kind == EventKind::ApprovalRequested;
+    let by = (!asked).then_some(("by", ALICE.to_string()));
+    let detail = by.into_iter().chain([("approval", "apr_1".to_owned())]);
+    let detail = detail.map(|(key, value)| (key.to_owned(), Detail::Text(value)));
+    Event {
+        agent: Some(SEARCHER),
+        action: typical().action,
+        resource: typical().resource,
+        detail: detail.collect(),
+        ..event
     }
 }
 

@@ -55,6 +55,7 @@ fn records() -> Vec<(&'static str, Record)> {
         tenant: TenantId::DEFAULT,
         status: OwnerStatus::Offboarded,
         generation: 1,
+        grants: Grants::default(),
     };
     let subject = SubjectName {
         id: id("sub", '2'),
