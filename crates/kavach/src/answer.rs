@@ -4,7 +4,8 @@ use std::fmt;
 
 use kavach_audit::{Event, EventKind, Hop, Names, Outcome, Private, Sentence};
 use kavach_core::{
-    Action, AgentId, Decision, EventId, LineHop, Reason, Resource, SubjectId, TenantId,
+    Action, AgentId, ApprovalId, Decision, EventId, LineHop, Name, Reason, Resource, SubjectId,
+    TenantId, Timestamp,
 };
 
 /// An answer, recorded.
@@ -27,7 +28,15 @@ pub struct Authorization {
     pub line: Vec<String>,
     /// The number of the grant that matches, among those of the last hop.
     pub grant: Option<u32>,
-    /// What the caller must do along with an allowed call.
+    /// The approval that the call waits for, was refused, or used up.
+    pub approval: Option<ApprovalId>,
+    /// How many people must say yes in all, where the call needs approval.
+    pub approvals_needed: u8,
+    /// When the call would be allowed, where a limit denies it and nothing else is charged until then.
+    pub retry_at: Option<Timestamp>,
+    /// The guardrail that denies it.
+    pub guardrail: Option<Name>,
+    /// What the caller must do along with an allowed call: `settle`, once its true cost is known.
     pub obligations: Vec<String>,
     /// How far the graph had come when the answer left.
     pub revision: u64,

@@ -2,6 +2,7 @@
 
 use kavach_core::{Action, AgentId, CredentialHash, Name, ParseError, Resource};
 use serde_json::Value;
+use std::sync::Arc;
 
 use crate::error::CannotDecide;
 use crate::limits::{
@@ -87,7 +88,7 @@ pub struct Call {
 #[non_exhaustive]
 pub struct Context {
     /// The arguments, a JSON value. Recorded as a keyed hash.
-    pub args: Option<Value>,
+    pub args: Option<Arc<Value>>,
     /// Where the call came from. Recorded beside the event, sealed.
     pub ip: Option<std::net::IpAddr>,
     /// What it will cost, in units of the caller's choice.
@@ -131,7 +132,10 @@ pub(crate) fn check_context(context: &Context) -> Result<(), CannotDecide> {
             format!("the audience or the request id is longer than {CONTEXT_TEXT_BYTES_MAX} bytes");
         return Err(CannotDecide::Context(words));
     }
-    Ok(())
+    match &context.args {
+        Some(args) => check_args(args).map_err(CannotDecide::Arguments),
+        None => Ok(()),
+    }
 }
 
 /// Looks at arguments before they are made canonical, which takes a stack as deep as they are.

@@ -221,6 +221,7 @@ pub(crate) fn work_of(
         records: change.writes.clone(),
         erases: change.erases.clone(),
         events,
+        ..Work::default()
     })
 }
 
@@ -228,6 +229,10 @@ pub(crate) fn work_of(
 pub(crate) fn written_delegation(change: &Change) -> Option<&kavach_core::Delegation> {
     change.writes.iter().find_map(|record| match record {
         Record::Delegation(delegation) => Some(delegation),
-        Record::Owner(_) | Record::Subject(_) | Record::Agent(_) | Record::Name(_) => None,
+        Record::Owner(_)
+        | Record::Subject(_)
+        | Record::Agent(_)
+        | Record::Name(_)
+        | Record::Guardrail(_) => None,
     })
 }

@@ -13,8 +13,11 @@ use kavach_store::{
 };
 use tokio::sync::{mpsc, oneshot};
 
+use crate::approvals::{self, Approvals};
 use crate::error::FailedCommit;
 use crate::limits::{BATCH_EVENTS_MAX, BATCH_KEYS_MAX, GATHER_ROUNDS_MAX, HEAD_CONFLICTS_MAX};
+use crate::meters::{Debit, Ledger, Meters, Settlement, Share, Staged, reservation_of};
+use crate::trust;
 use crate::view::{View, read_one};
 
 #[cfg(test)]
@@ -34,6 +37,26 @@ pub(crate) struct Work {
     /// What to take out of the graph: those among `deletes`.
     pub(crate) erases: Vec<RecordKey>,
     pub(crate) events: Vec<Event>,
+    /// What the work does to approvals: to keep in step once it has landed.
+    pub(crate) approvals: Vec<approvals::Step>,
+    /// What the calls among `events` took from their limits.
+    pub(crate) debits: Vec<Debit>,
+    /// What calls took that the `events` take back.
+    pub(crate) refunds: Vec<Debit>,
+    /// What calls cost less than they took.
+    pub(crate) settlements: Vec<Settlement>,
+}
+
+impl Work {
+    /// How many counters it touches.
+    fn shares(&self) -> usize {
+        let debits = self.debits.iter().chain(&self.refunds);
+        let back = self
+            .settlements
+            .iter()
+            .map(|settlement| settlement.back.len());
+        debits.map(|debit| debit.shares().len()).chain(back).sum()
+    }
 }
 
 /// Work with somebody who waits for it.
@@ -65,11 +88,37 @@ impl From<Failure> for FailedCommit {
 pub(crate) struct Committer {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) view: Arc<View>,
+    pub(crate) approvals: Arc<Approvals>,
+    pub(crate) trust: trust::Keeper,
     pub(crate) head: Head,
     /// The version of the head's record; `None` before the first event.
     pub(crate) head_version: Option<Version>,
     /// A commit may have landed that was not seen to: look before doing anything else.
     pub(crate) in_doubt: bool,
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) ledger: Ledger,
+    /// What the commit in doubt would do to the counters.
+    pub(crate) doubt: Option<Doubt>,
+}
+
+/// What a commit that may or may not have landed does to the counters in memory.
+#[derive(Debug)]
+pub(crate) struct Doubt {
+    /// The head if it did.
+    head: Head,
+    debits: Vec<Debit>,
+    back: Vec<Share>,
+}
+
+/// One batch of several parts.
+struct Together {
+    batch: Batch,
+    /// Which part each expectation is of; `None`: the head's.
+    owners: Vec<Option<usize>>,
+    /// The head after it.
+    head: Head,
+    /// The counters after it.
+    staged: Staged,
 }
 
 impl Committer {
@@ -80,7 +129,7 @@ impl Committer {
             if waiting.is_empty() {
                 match parts.recv().await {
                     Some(part) => waiting.push_back(part),
-                    None => return,
+                    None => return self.trust.close(&*self.store).await,
                 }
                 self.gather(&parts).await;
             }
@@ -91,6 +140,7 @@ impl Committer {
             }
             let together = take_compatible(&mut waiting);
             self.commit(together).await;
+            self.trust.store_if_due(&*self.store).await;
         }
     }
 
@@ -125,16 +175,28 @@ impl Committer {
     async fn commit_together(&mut self, mut parts: Vec<Part>) -> Option<[Vec<Part>; 2]> {
         let mut head_conflicts = 0;
         while !parts.is_empty() {
-            if self.in_doubt
+            if (self.in_doubt || self.trust.is_in_doubt())
                 && let Err(error) = self.resolve().await
             {
                 fail(parts, &Arc::new(error));
                 return None;
             }
-            let (batch, owners, head) = self.batch(&parts);
+            let together = match self.together(&parts) {
+                Ok(together) => together,
+                Err(error) => {
+                    fail(parts, &Arc::new(error));
+                    return None;
+                }
+            };
+            let Together {
+                batch,
+                owners,
+                head,
+                staged,
+            } = together;
             match self.store.commit(batch).await {
                 Ok(committed) => {
-                    self.landed(parts, head, committed);
+                    self.landed(parts, head, staged, committed);
                     return None;
                 }
                 Err(error) => match error.kind() {
@@ -155,7 +217,7 @@ impl Committer {
                         parts = eject(parts, &blamed);
                     }
                     StoreErrorKind::OutcomeUnknown => {
-                        self.in_doubt = true;
+                        self.doubt(&parts, head.clone(), staged);
                         fail_or_finish(self, parts, head, error).await;
                         return None;
                     }
@@ -173,8 +235,8 @@ impl Committer {
         None
     }
 
-    /// One batch of all parts; which part each expectation is of (`None`: the head's); the head after it.
-    fn batch(&self, parts: &[Part]) -> (Batch, Vec<Option<usize>>, Head) {
+    /// Merges all parts. Fails only where something has no encoding.
+    fn together(&self, parts: &[Part]) -> Result<Together, StoreError> {
         let mut batch = Batch::default();
         let mut owners = Vec::new();
         let mut head = self.head.clone();
@@ -196,24 +258,76 @@ impl Committer {
             owners.push(None);
             batch.puts.push((key, head.encode()));
         }
-        (batch, owners, head)
+        let staged = self.stage(parts);
+        staged.write(&self.ledger, &mut batch)?;
+        Ok(Together {
+            batch,
+            owners,
+            head,
+            staged,
+        })
     }
 
-    fn landed(&mut self, parts: Vec<Part>, head: Head, committed: Committed) {
+    /// What the parts do to the counters, in their order. However many of them count at one counter, it is
+    /// written once.
+    fn stage(&self, parts: &[Part]) -> Staged {
+        let mut staged = Staged::default();
+        let mut counts = false;
+        for Part { work, .. } in parts {
+            for debit in &work.debits {
+                staged.debit(&self.ledger, debit, &work.events);
+            }
+            for debit in &work.refunds {
+                staged.refund(&self.ledger, debit);
+            }
+            for settlement in &work.settlements {
+                staged.settle(&self.ledger, settlement);
+            }
+            counts |= work.shares() > 0;
+        }
+        let events = parts.iter().flat_map(|part| &part.work.events);
+        if let (true, Some(now)) = (counts, events.map(Event::at).max()) {
+            staged.sweep(&self.ledger, now);
+        }
+        staged
+    }
+
+    /// Notes what would follow if a commit, of which nobody knows, landed.
+    fn doubt(&mut self, parts: &[Part], head: Head, staged: Staged) {
+        self.in_doubt = true;
+        let debits = parts.iter().flat_map(|part| &part.work.debits);
+        let debits: Vec<Debit> = debits.cloned().collect();
+        debits.iter().for_each(Debit::is_in_doubt);
+        let back = staged.into_back();
+        self.doubt = Some(Doubt { head, debits, back });
+    }
+
+    fn landed(&mut self, parts: Vec<Part>, head: Head, staged: Staged, committed: Committed) {
         if head.size() > self.head.size() {
             self.head_version = Some(committed.version);
         }
+        let events = parts.iter().flat_map(|part| &part.work.events);
+        self.trust.landed(&self.head, events);
         self.head = head;
         let stamp = Stamp(committed.version.as_u64());
-        self.view.advance(committed.revision, |graph| {
-            for part in &parts {
-                for record in &part.work.records {
-                    graph.apply(record.clone(), stamp)?;
+        // A commit of events alone leaves the revision as it is, and the graph.
+        if committed.revision != self.view.revision() {
+            let records = parts.iter().flat_map(|part| &part.work.records);
+            self.view.advance(committed.revision, records, |graph| {
+                for part in &parts {
+                    for record in &part.work.records {
+                        graph.apply(record.clone(), stamp)?;
+                    }
+                    part.work.erases.iter().for_each(|key| graph.erase(key));
                 }
-                part.work.erases.iter().for_each(|key| graph.erase(key));
-            }
-            Ok(())
-        });
+                Ok(())
+            });
+        }
+        let steps = parts.iter().flat_map(|part| &part.work.approvals);
+        self.approvals.landed(steps, committed.version);
+        let debits = parts.iter().flat_map(|part| &part.work.debits);
+        debits.for_each(Debit::has_landed);
+        self.meters.landed(&self.ledger.adopt(staged));
         for part in parts {
             // Who no longer waits does not want to know.
             let _ = part.reply.send(Ok(committed));
@@ -231,6 +345,21 @@ impl Committer {
             self.head_version = Some(record.version);
         }
         self.view.catch_up(&*self.store).await?;
+        self.approvals.reload(&*self.store).await?;
+        let tenants: Vec<_> = self.view.read().graph.tenants().collect();
+        self.trust
+            .catch_up(&*self.store, &self.head, &tenants)
+            .await?;
+        self.ledger.reload(&*self.store).await?;
+        if let Some(doubt) = self.doubt.take() {
+            // The head is written only by us, and in the same commit as the counters.
+            if self.head == doubt.head {
+                doubt.debits.iter().for_each(Debit::has_landed);
+                self.meters.landed(&doubt.back);
+            } else {
+                doubt.debits.iter().for_each(Debit::did_not_land);
+            }
+        }
         self.in_doubt = false;
         Ok(())
     }
@@ -294,13 +423,16 @@ fn take_compatible(waiting: &mut VecDeque<Part>) -> Vec<Part> {
     let mut keys = 0;
     while let Some(part) = waiting.front() {
         let work = &part.work;
-        let writes = work.puts.iter().map(|(key, _)| key).chain(&work.deletes);
+        // Whoever settles a call, and whoever takes it back, do not meet in one batch.
+        let refunded: Vec<Key> = work.refunds.iter().map(reservation_of).collect();
+        let writes = work.puts.iter().map(|(key, _)| key);
+        let writes = writes.chain(&work.deletes).chain(&refunded);
         let touches = work
             .expectations
             .iter()
             .map(|(key, _)| key)
             .chain(writes.clone());
-        keys += touches.clone().count();
+        keys += touches.clone().count() + work.shares();
         let large = keys > BATCH_KEYS_MAX && !together.is_empty();
         if large || touches.clone().any(|key| written.contains(key)) {
             break;

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use kavach_core::{AgentKind, DelegationId, Mode, Name, Permission, Subject, Timestamp};
 
 use crate::error::{ChangeError, FailedCommit};
+use crate::guardrails::NewGuardrail;
 use crate::secret::Secret;
 
 mod agents;
 mod delegations;
+mod guardrails;
+mod owners;
 mod plan;
 mod unnamed;
 
@@ -23,6 +26,23 @@ pub struct Declaration {
     pub agents: Vec<DeclaredAgent>,
     /// Delegations between them. A receiver that nobody knows is spawned.
     pub delegations: Vec<DeclaredDelegation>,
+    /// What is never allowed.
+    pub guardrails: Vec<NewGuardrail>,
+    /// What people may do in Kavach itself.
+    pub owners: Vec<DeclaredOwner>,
+}
+
+/// A person with what they may do in Kavach itself, all of it.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "whoever reads a file fills all of it"
+)]
+pub struct DeclaredOwner {
+    /// Who.
+    pub subject: Subject,
+    /// What they may do.
+    pub permissions: Vec<Permission>,
 }
 
 /// An agent as it should be.
@@ -209,4 +229,8 @@ pub enum Place {
     Agent(usize, &'static str),
     /// The delegation of this number, counted from 0, and its field of this name.
     Delegation(usize, &'static str),
+    /// The guardrail of this number, counted from 0, and its field of this name.
+    Guardrail(usize, &'static str),
+    /// The owner of this number, counted from 0, and its field of this name.
+    Owner(usize, &'static str),
 }

@@ -16,6 +16,7 @@ use crate::error::ChangeError;
 use crate::node::Kavach;
 use crate::random;
 use crate::secret::Secret;
+use crate::trust::SPAWNER_SCORE;
 
 /// What one agent passes on to another.
 #[derive(Clone, Debug, Default)]
@@ -234,6 +235,7 @@ impl Kavach {
                 let Some(giver) = graph.agent(tenant, *from) else {
                     return (Err(no_giver()), about);
                 };
+                let score = self.node.trust.points(giver, now);
                 let draft = SpawnDraft {
                     agent: AgentDraft {
                         id: agent,
@@ -253,7 +255,7 @@ impl Kavach {
                     graph,
                     tenant,
                     graph.spawn(draft, now),
-                    about.with("spawned", agent),
+                    about.with("spawned", agent).with(SPAWNER_SCORE, score),
                 )
             })
             .await?;

@@ -18,6 +18,13 @@ pub(crate) const PAGE_RECORDS: usize = 1_000;
 pub(crate) const PAGE_EVENTS: usize = 1_000;
 /// How often a change is worked out anew because others changed what it rests on.
 pub(crate) const CHANGE_TRIES_MAX: usize = 64;
+/// Agents that asking who can do something names.
+pub(crate) const WHO_CAN_MAX: usize = 10_000;
+/// Different calls by one grant that an analysis holds. Who makes more needs a pattern, not a list.
+pub(crate) const ANALYZED_PAIRS_MAX: usize = 10_000;
+/// How often a call is answered anew because others changed what the answer rests on: a counter that they
+/// used up, an approval that they spent.
+pub(crate) const AUTHORIZE_TRIES_MAX: usize = 16;
 /// Bytes of a request's own id, and of an audience, that are recorded.
 pub(crate) const CONTEXT_TEXT_BYTES_MAX: usize = 512;
 /// Bytes of arguments that are hashed. Tool calls with more carry files, which belong elsewhere.
@@ -26,5 +33,58 @@ pub(crate) const ARGUMENTS_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) const ARGUMENTS_DEPTH_MAX: usize = 128;
 /// The greatest integer in arguments: all up to it are told apart as doubles (RFC 7493 section 2.2).
 pub(crate) const ARGUMENTS_INTEGER_MAX: u64 = (1 << 53) - 1;
+/// Seconds for which a call that needs approval can be approved and made, where the host says nothing else.
+pub(crate) const APPROVAL_TTL_S: u64 = 60 * 60;
+/// The same at most: what somebody said yes to a week ago is no longer what they have in mind.
+pub(crate) const APPROVAL_TTL_S_MAX: u64 = 7 * 24 * 60 * 60;
+/// Calls of one agent that wait for approval, or were denied it, at a time. More is a loop, or a flood that
+/// nobody would read.
+pub(crate) const APPROVALS_OF_AGENT_MAX: usize = 64;
+/// The same for a tenant: about ten megabytes in memory.
+pub(crate) const APPROVALS_OF_TENANT_MAX: usize = 8 * 1024;
+/// Bytes of arguments that are kept for those who approve: what a person can look through.
+pub(crate) const APPROVAL_ARGUMENTS_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a note: a paragraph, and well within what stands beside an event.
+pub(crate) const NOTE_BYTES_MAX: usize = 2 * 1024;
+/// How often news of an approval is told before it waits for the next opening: over about a minute and a half.
+pub(crate) const NEWS_TRIES_MAX: u32 = 5;
+/// Pieces of news that wait to be told. More than that are told at the next opening.
+pub(crate) const NEWS_QUEUE_MAX: usize = 1_024;
+/// Seconds that a node waits, when it shuts down, for what is left to be told.
+pub(crate) const NEWS_CLOSING_S: u64 = 10;
+/// Approvals whose time is over that are cleared away along with a new one. More than one, so that what is
+/// left behind grows less.
+pub(crate) const APPROVALS_SWEPT_MAX: usize = 4;
 /// How often the committer takes the head anew because somebody else wrote to its log, which nobody may.
 pub(crate) const HEAD_CONFLICTS_MAX: u32 = 8;
+/// For how long the true cost of a call can be settled, if nobody says otherwise: longer than any tool runs.
+pub(crate) const RESERVATION_DEFAULT_S: u64 = 60 * 60;
+/// For how long it can be at most: the longest jobs of agents run for days.
+pub(crate) const RESERVATION_MAX_S: u64 = 7 * 24 * 60 * 60;
+/// Costs that wait to be settled on one node, about 200 bytes each in the store and 100 in memory. Past that,
+/// the oldest can no longer be settled and count in full.
+pub(crate) const RESERVATIONS_MAX: usize = 256 * 1024;
+/// For how long a node that shares limits may spend a slice at least, and at most, in seconds. Shorter ones ask
+/// the store for each call; longer ones are long lost when a node dies.
+pub(crate) const LEASE_S_MIN: u64 = 1;
+pub(crate) const LEASE_S_MAX: u64 = 10 * 60;
+/// How often a node tries to change what nodes share, because others change it at the same time.
+pub(crate) const POOL_TRIES_MAX: usize = 64;
+/// Seconds after which a node forgets a shared counter that nobody asks about.
+pub(crate) const POOL_FORGOTTEN_S: u64 = 10 * 60;
+/// Counters in memory from which on those that have passed are looked for.
+pub(crate) const TALLIES_SWEPT_FROM: usize = 1024;
+/// Counters, and reservations, that are looked at with each batch that counts anything. As many as a batch of
+/// one call can add, so that they never pile up.
+pub(crate) const SWEPT_WITH_BATCH: usize = 256;
+/// Seconds that a counter is kept after it has passed: clocks that are corrected go back by less.
+pub(crate) const CLOCK_BACK_S: u64 = 60;
+/// Days for which facts count for trust: as long as `kavach_core` keeps them.
+pub(crate) const TRUST_DAYS_KEPT: u32 = 64;
+/// Events after which what they come to for trust is stored. So many are read again at an opening: some ten
+/// milliseconds.
+pub(crate) const TRUST_STORED_EVERY: u64 = 4 * 1024;
+/// The same where the node closes: somebody opens it soon, perhaps for one command.
+pub(crate) const TRUST_STORED_AT_CLOSE: u64 = 256;
+/// Records of trust in one batch. At some hundred bytes each, well within what a store takes.
+pub(crate) const TRUST_STORED_KEYS_MAX: usize = 16 * 1024;

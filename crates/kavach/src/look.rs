@@ -1,12 +1,12 @@
 //! Looking around without recording it: what an agent may do, and why an answer is what it is.
 
-use kavach_core::{
-    AgentId, BlastRadius, DelegationId, Explanation, Leaf, LinePermissions, Reason, Request,
-    Timestamp,
-};
+use kavach_core::{AgentId, BlastRadius, DelegationId, Explanation, Leaf, LinePermissions, Reason};
 
+use crate::call::{Call, check_context};
 use crate::error::CannotDecide;
 use crate::node::Kavach;
+use crate::recorded::Books;
+use crate::suppose::Supposed;
 
 impl Kavach {
     /// What an agent may do now, line by line, every ancestor's bounds met; `None` if it is not known.
@@ -29,20 +29,26 @@ impl Kavach {
             .fault_of(self.tenant, leaf, self.now())
     }
 
-    /// Why a request would be answered as it would, now or at another time. Nothing is recorded.
+    /// Why a call would be answered as it would, now or in other circumstances. Nothing is recorded. `None`
+    /// if nobody knows the caller.
     ///
     /// # Errors
-    /// If the action or the resource is not well formed.
+    /// If the context is too long, or its arguments are none that could be hashed.
     pub fn explain(
         &self,
-        agent: &AgentId,
-        action: &str,
-        resource: &str,
-        at: Option<Timestamp>,
-    ) -> Result<Explanation, CannotDecide> {
-        let request = Request::new(self.tenant, *agent, action.parse()?, resource.parse()?);
-        let now = at.unwrap_or_else(|| self.now());
-        Ok(self.node.view.read().graph.explain(&request, now))
+        call: &Call,
+        supposed: &Supposed,
+    ) -> Result<Option<Explanation>, CannotDecide> {
+        check_context(&call.context)?;
+        let now = supposed.at.unwrap_or_else(|| self.now());
+        let state = self.node.view.read();
+        let known = self.identify(&state.graph, &call.caller, now);
+        let known = known.map_or_else(|(known, _)| known, Some);
+        let books = Books::of(&self.node, &state.graph).trusting(supposed.trust);
+        Ok(known.map(|agent| {
+            let request = self.request(agent.id, call, supposed.approvals);
+            state.graph.explain(&request, &books, now)
+        }))
     }
 
     /// What would stop if the agent were revoked now; `None` if it is not known.

@@ -9,12 +9,18 @@ use kavach_store::{
 };
 use tokio::sync::{mpsc, oneshot};
 
+use crate::approvals::{ApprovalListener, Approvals, Heard, RunningHerald};
 use crate::clock::{Clock, SystemClock};
 use crate::committer::{Committer, Failure, LOG_HEADS, Part, Work};
 use crate::error::{FailedCommit, OpenError};
-use crate::limits::QUEUE_MAX;
+use crate::limits::{
+    APPROVAL_TTL_S, APPROVAL_TTL_S_MAX, LEASE_S_MAX, LEASE_S_MIN, QUEUE_MAX, RESERVATION_DEFAULT_S,
+    RESERVATION_MAX_S,
+};
+use crate::meters::{HandIn, Meters, OpenedMeters, Tending};
 use crate::people::{People, check_master_key};
 use crate::random;
+use crate::trust;
 use crate::view::{View, read_one};
 
 /// What a store remembers of the node that writes to it.
@@ -36,6 +42,13 @@ pub(crate) struct Node {
     pub(crate) view: Arc<View>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) people: People,
+    pub(crate) trust: Arc<trust::Book>,
+    pub(crate) approvals: Arc<Approvals>,
+    herald: RunningHerald,
+    pub(crate) meters: Arc<Meters>,
+    /// Whoever sets guardrails: two at a time would both find room for the last one.
+    pub(crate) guarding: tokio::sync::Mutex<()>,
+    tending: Option<Tending>,
     parts: mpsc::Sender<Part>,
     committer: std::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
@@ -46,6 +59,10 @@ pub struct Builder {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     master_key: Option<MasterKey>,
+    approval_ttl_s: u64,
+    approval_listener: Option<Arc<dyn ApprovalListener>>,
+    settle_within_s: u64,
+    lease_s: Option<u64>,
 }
 
 impl Builder {
@@ -61,6 +78,41 @@ impl Builder {
     #[must_use]
     pub fn master_key(mut self, key: MasterKey) -> Self {
         self.master_key = Some(key);
+        self
+    }
+
+    /// How long a call that needs approval waits for it, and for being made: an hour if this says nothing
+    /// else. At least a second, at most a week.
+    #[must_use]
+    pub fn approval_ttl_s(mut self, seconds: u64) -> Self {
+        self.approval_ttl_s = seconds.clamp(1, APPROVAL_TTL_S_MAX);
+        self
+    }
+
+    /// Tells `listener` when a call waits for approval, and when people have decided.
+    #[must_use]
+    pub fn approval_listener(mut self, listener: Arc<dyn ApprovalListener>) -> Self {
+        self.approval_listener = Some(listener);
+        self
+    }
+
+    /// For how long the true cost of a call can be settled: an hour if this says nothing else. At least a
+    /// second, at most a week. What is not settled by then counts as it was reserved.
+    #[must_use]
+    pub fn settle_within_s(mut self, seconds: u64) -> Self {
+        self.settle_within_s = seconds.clamp(1, RESERVATION_MAX_S);
+        self
+    }
+
+    /// Shares limits with other nodes on the same store: this one takes slices of them, spends those without
+    /// asking, and hands in what is left when a slice's lease is over. Between 1 second and 10 minutes; ten
+    /// seconds are a good start.
+    ///
+    /// The promise is one-sided then: in no window are there ever more calls than a limit allows, and there
+    /// may be fewer, by what a node took and did not hand in because it died.
+    #[must_use]
+    pub fn shared_limits(mut self, lease_s: u64) -> Self {
+        self.lease_s = Some(lease_s.clamp(LEASE_S_MIN, LEASE_S_MAX));
         self
     }
 
@@ -83,17 +135,47 @@ impl Builder {
             }
             None => Head::empty(log),
         };
+        let heard = Heard {
+            store: &self.store,
+            view: &view,
+            clock: &self.clock,
+            master: self.master_key.as_ref(),
+            listener: self.approval_listener,
+        };
+        let (approvals, herald) = heard.open(self.approval_ttl_s).await?;
+        let opened =
+            OpenedMeters::open(&self.store, &self.clock, self.lease_s, self.settle_within_s);
+        let OpenedMeters {
+            meters,
+            ledger,
+            tending,
+        } = opened.await?;
+        let tenants: Vec<_> = view.read().graph.tenants().collect();
+        let now_ns = self.clock.now_ns();
+        let keeper = trust::Keeper::load(&*self.store, &head, &tenants, now_ns).await?;
+        let trust = keeper.book();
         let (sender, receiver) = mpsc::channel(QUEUE_MAX);
         let committer = Committer {
             store: Arc::clone(&self.store),
             view: Arc::clone(&view),
+            approvals: Arc::clone(&approvals),
+            trust: keeper,
             head,
             head_version: found.map(|record| record.version),
             in_doubt: false,
+            meters: Arc::clone(&meters),
+            ledger,
+            doubt: None,
         };
         let committer = tokio::spawn(committer.run(receiver));
         let node = Node {
             people: People::new(self.master_key),
+            trust,
+            approvals,
+            herald,
+            meters,
+            guarding: tokio::sync::Mutex::default(),
+            tending,
             store: self.store,
             view,
             clock: self.clock,
@@ -149,6 +231,10 @@ impl Kavach {
             store: Arc::new(store),
             clock: Arc::new(SystemClock),
             master_key: None,
+            approval_ttl_s: APPROVAL_TTL_S,
+            approval_listener: None,
+            settle_within_s: RESERVATION_DEFAULT_S,
+            lease_s: None,
         }
     }
 
@@ -186,15 +272,30 @@ impl Kavach {
             return;
         };
         let Node {
-            parts, committer, ..
+            parts,
+            committer,
+            approvals,
+            herald,
+            tending,
+            meters,
+            store,
+            clock,
+            ..
         } = node;
-        drop(parts);
+        drop((parts, approvals));
         let task = committer
             .into_inner()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(task) = task {
             let _ = task.await;
         }
+        if let Some(tending) = tending {
+            tending.end().await;
+        }
+        if let Err(error) = meters.hand_in(&*store, HandIn::All, clock.now()).await {
+            tracing::warn!(%error, "slices of limits could not be handed in; they count as spent");
+        }
+        herald.end().await;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use kavach_audit::EventKind;
-use kavach_core::Subject;
+use kavach_core::{Owner, Permission, Subject};
 use kavach_store::Key;
 
 use crate::change::{About, Done};
@@ -15,7 +15,8 @@ use crate::people::{PRIVATE_FIELDS, person_record, private_prefix};
 use crate::random;
 
 impl Kavach {
-    /// Off-boards an owner: all their agents are dead for good, and they get no new ones until reinstated.
+    /// Off-boards an owner: all their agents are dead for good, they get no new ones until reinstated, and
+    /// they may do nothing in Kavach itself any more, not even once they are reinstated.
     ///
     /// Somebody who has no agents is off-boarded too, so that nobody makes them one later.
     ///
@@ -37,6 +38,44 @@ impl Kavach {
             )
         })
         .await
+    }
+
+    /// Says what a person may do in Kavach itself, instead of what they may do now; nothing, if
+    /// `permissions` is empty. Who may say yes or no to calls holds `approve` on `app:kavach:approvals`.
+    /// Their agents get nothing of it.
+    ///
+    /// Somebody whom nobody met yet is met by this.
+    ///
+    /// # Errors
+    /// If the subject is no person or is off-boarded, a permission has another bound than `expires` and
+    /// `window`, or the store fails.
+    pub async fn grant_owner(
+        &self,
+        subject: &Subject,
+        permissions: &[Permission],
+    ) -> Result<Done, ChangeError> {
+        let tenant = self.tenant;
+        let fresh = random::subject_id(self.node.clock.now_ns())?;
+        self.change(EventKind::OwnerUpdated, |graph, now| {
+            let about = About {
+                owner: Some(graph.subject_id(tenant, subject).unwrap_or(fresh)),
+                ..About::default()
+            };
+            (
+                graph.grant_owner(tenant, subject, fresh, permissions, now),
+                about.with_list("permissions", permissions),
+            )
+        })
+        .await
+    }
+
+    /// The standing of a person, and what they may do in Kavach itself; `None` if nobody of this name is
+    /// known.
+    #[must_use]
+    pub fn owner(&self, subject: &Subject) -> Option<Owner> {
+        let state = self.node.view.read();
+        let id = state.graph.subject_id(self.tenant, subject)?;
+        state.graph.owner(self.tenant, id).cloned()
     }
 
     /// Lets an off-boarded owner have new agents. The earlier ones stay dead.
@@ -97,8 +136,9 @@ impl Kavach {
     /// The key first, so that nothing can be read any more, then what it sealed, page by page.
     async fn erase_private(&self, person: kavach_core::SubjectId) -> Result<(), ChangeError> {
         self.node.people.forget(self.tenant, person);
-        self.delete(vec![person_record(self.tenant, person)])
-            .await?;
+        let mut keys = self.node.approvals.arguments_of_owner(self.tenant, person);
+        keys.push(person_record(self.tenant, person));
+        self.delete(keys).await?;
         // Somebody may have read it just before.
         self.node.people.forget(self.tenant, person);
         let prefix = private_prefix(self.tenant, person);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kavach_audit::{Event, PersonKey, Private, PrivateFields, TenantKey};
+use kavach_audit::{Detail, Event, EventKind, PersonKey, Private, PrivateFields, TenantKey};
 use kavach_core::{RecordKey, SubjectId, TenantId};
 use kavach_store::records::key_of;
 use kavach_store::{Batch, Expect, Key, MasterKey, Space, Store, StoreErrorKind, Version};
@@ -39,6 +39,11 @@ impl People {
             master,
             ..Self::default()
         }
+    }
+
+    /// The key that all others are wrapped by, if there is one.
+    pub(crate) fn master(&self) -> Option<&MasterKey> {
+        self.master.as_ref()
     }
 
     /// Forgets a person's key: what was sealed under it stays shut.
@@ -79,7 +84,7 @@ pub(crate) async fn check_master_key(
 }
 
 impl Node {
-    /// Seals `fields` beside `event`, for its owner. Does nothing where there is nothing to seal, nobody
+    /// Seals `fields` beside `event`, for the person that [`person_of`] names. Does nothing where there is nothing to seal, nobody
     /// to seal it for, or no master key.
     ///
     /// INVARIANT (erased for good): the work expects that the person was not erased meanwhile, so that
@@ -91,7 +96,7 @@ impl Node {
         work: &mut Work,
     ) -> Result<(), CannotDecide> {
         let empty = fields.address.is_none() && fields.note.is_none();
-        let (Some(person), Some(_), false) = (event.owner, &self.people.master, empty) else {
+        let (Some(person), Some(_), false) = (person_of(event), &self.people.master, empty) else {
             return Ok(());
         };
         let Some(named) = self.named(event.tenant, person) else {
@@ -118,7 +123,19 @@ impl Node {
 
     /// What stands beside an event, if it can still be read.
     pub(crate) async fn open_private(&self, event: &Event) -> Result<Private, CannotDecide> {
-        let (Some(commitment), Some(person)) = (event.private, event.owner) else {
+        match person_of(event) {
+            Some(person) => self.open_private_of(event, person).await,
+            None => Ok(Private::None),
+        }
+    }
+
+    /// The same, where it is known for whom it was sealed.
+    pub(crate) async fn open_private_of(
+        &self,
+        event: &Event,
+        person: SubjectId,
+    ) -> Result<Private, CannotDecide> {
+        let Some(commitment) = event.private else {
             return Ok(Private::None);
         };
         let keys = [
@@ -230,6 +247,21 @@ impl Node {
             .as_slice()
             .try_into()
             .map_err(|_| CannotDecide::WrongMasterKey)
+    }
+}
+
+/// For whom what stands beside an event is sealed: whoever wrote the note that says yes or no to a call, and
+/// the event's owner otherwise.
+fn person_of(event: &Event) -> Option<SubjectId> {
+    if !matches!(
+        event.kind,
+        EventKind::ApprovalGranted | EventKind::ApprovalDenied
+    ) {
+        return event.owner;
+    }
+    match event.detail.get("by") {
+        Some(Detail::Text(person)) => person.parse().ok(),
+        Some(Detail::List(_)) | None => None,
     }
 }
 

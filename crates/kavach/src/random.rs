@@ -1,6 +1,6 @@
 //! Randomness, from the operating system.
 
-use kavach_core::{AgentId, DelegationId, EventId, LogId, SubjectId};
+use kavach_core::{AgentId, ApprovalId, DelegationId, EventId, LogId, SubjectId};
 
 /// The operating system gave no randomness: nothing that needs an id or a secret can be done.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -35,6 +35,7 @@ macro_rules! fresh {
 
 fresh! {
     agent_id: AgentId,
+    approval_id: ApprovalId,
     delegation_id: DelegationId,
     event_id: EventId,
     log_id: LogId,

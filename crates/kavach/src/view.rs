@@ -2,20 +2,27 @@
 
 use std::fmt;
 use std::ops::Bound;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::Arc;
 
-use kavach_core::{Graph, GraphError, Record, RecordKey, Stamp};
-use kavach_store::records::{GRAPH_SPACES, decode, key_of};
+use arc_swap::{ArcSwap, Guard};
+use kavach_core::{Graph, GraphError, Holders, Record, RecordKey, Stamp, TenantId};
+use kavach_store::records::{GRAPH_SPACES, GUARDRAILS, decode, key_of};
 use kavach_store::{Key, Revision, Store, StoreError, StoreErrorKind};
 
 use crate::error::OpenError;
 use crate::limits::PAGE_RECORDS;
+use crate::who::Directory;
 
 /// The graph of a node. Decisions read it; only the committer moves it on.
+///
+/// Who reads takes one atomic load and keeps what it saw for as long as it likes; a change is made on a copy,
+/// which shares all that does not change, and then takes its place.
 pub(crate) struct View {
-    state: RwLock<State>,
+    state: ArcSwap<State>,
+    directory: Directory,
 }
 
+#[derive(Clone)]
 pub(crate) struct State {
     pub(crate) graph: Graph,
     pub(crate) revision: Revision,
@@ -52,18 +59,24 @@ impl View {
             graph.apply(record, stamp)?;
         }
         let view = Self {
-            state: RwLock::new(State {
+            state: ArcSwap::from_pointee(State {
                 graph,
                 revision: before,
                 broken: false,
             }),
+            directory: Directory::default(),
         };
         view.catch_up(store).await?;
         Ok(view)
     }
 
-    pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    /// Asks who holds what.
+    pub(crate) fn who<T>(&self, answer: impl Fn(&Holders, &State) -> T) -> T {
+        self.directory.ask(self, answer)
+    }
+
+    pub(crate) fn read(&self) -> Guard<Arc<State>> {
+        self.state.load()
     }
 
     pub(crate) fn revision(&self) -> Revision {
@@ -71,17 +84,23 @@ impl View {
     }
 
     /// Moves the graph on to a revision that was just committed.
-    pub(crate) fn advance(
+    ///
+    /// INVARIANT (one writer): only the committer calls this, and before it the one who opens the node, so
+    /// that no change is lost between the copy and the exchange.
+    pub(crate) fn advance<'a>(
         &self,
         revision: Revision,
+        records: impl Iterator<Item = &'a Record>,
         apply: impl FnOnce(&mut Graph) -> Result<(), GraphError>,
     ) {
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        self.directory.note(records);
+        let mut state = State::clone(&self.read());
         if let Err(error) = apply(&mut state.graph) {
             tracing::error!(%error, "a committed change cannot be applied; denying from now on");
             state.broken = true;
         }
         state.revision = revision;
+        self.state.store(Arc::new(state));
     }
 
     /// Applies what was committed since the revision that the graph reflects.
@@ -106,12 +125,13 @@ impl View {
         }
         records.sort_by_key(|(record, _)| record.rank());
         let erased = pending.iter().filter(|change| change.record.is_none());
-        let erased: Vec<&[u8]> = erased.map(|change| change.key.as_slice()).collect();
-        self.advance(after, |graph| {
+        let erased = erased.map(|change| (change.space.as_str(), change.key.as_slice()));
+        let erased: Vec<(&str, &[u8])> = erased.collect();
+        let known = records.iter().map(|(record, _)| record);
+        self.advance(after, known, |graph| {
             erase(graph, &erased);
-            records
-                .into_iter()
-                .try_for_each(|(record, stamp)| graph.apply(record, stamp))
+            let mut known = records.iter().cloned();
+            known.try_for_each(|(record, stamp)| graph.apply(record, stamp))
         });
         if self.read().broken {
             let words = "the store's changes contradict the records; restore a backup";
@@ -139,9 +159,15 @@ pub(crate) async fn read_one(
     Ok(snapshot.records.into_iter().flatten().next())
 }
 
-/// Takes out the subjects whose records are gone. Only subjects are ever deleted, and their keys do not
-/// tell their names, so each name that is known is looked at.
-fn erase(graph: &mut Graph, keys: &[&[u8]]) {
+/// Takes out the guardrails and the subjects whose records are gone; nothing else is ever deleted. The key of
+/// a subject does not tell its name, so each name that is known is looked at.
+fn erase(graph: &mut Graph, erased: &[(&str, &[u8])]) {
+    let (guardrails, keys): (Vec<_>, Vec<_>) = erased
+        .iter()
+        .partition(|(space, _)| *space == GUARDRAILS.name());
+    let guardrails = guardrails.iter().filter_map(|(_, key)| guardrail_at(key));
+    guardrails.for_each(|key| graph.erase(&key));
+    let keys: Vec<&[u8]> = keys.iter().map(|(_, key)| *key).collect();
     if keys.is_empty() {
         return;
     }
@@ -152,4 +178,12 @@ fn erase(graph: &mut Graph, keys: &[&[u8]]) {
         .filter(|key| keys.contains(&key_of(key).bytes()))
         .collect();
     gone.iter().for_each(|key| graph.erase(key));
+}
+
+/// The inverse of [`key_of`] for guardrails.
+fn guardrail_at(key: &[u8]) -> Option<RecordKey> {
+    let (tenant, name) = key.split_first_chunk()?;
+    let name = std::str::from_utf8(name).ok()?.parse().ok()?;
+    let tenant = TenantId::from_u128(u128::from_be_bytes(*tenant));
+    Some(RecordKey::Guardrail(tenant, name))
 }

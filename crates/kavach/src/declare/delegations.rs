@@ -16,6 +16,7 @@ use crate::delegations::{described, edited, giving};
 use crate::error::ChangeError;
 use crate::random;
 use crate::secret::Secret;
+use crate::trust::SPAWNER_SCORE;
 
 impl Plan<'_> {
     /// Plans delegations in the order in which their givers come to be, whatever their order in the file.
@@ -84,6 +85,8 @@ impl Plan<'_> {
         self.problems.sort_by_key(|problem| match problem.place {
             Place::Agent(number, _) => (0, number),
             Place::Delegation(number, _) => (1, number),
+            Place::Guardrail(number, _) => (2, number),
+            Place::Owner(number, _) => (3, number),
         });
         Ok(())
     }
@@ -326,7 +329,8 @@ impl Plan<'_> {
                     agent: self.spawned(fresh, declared, from, &secret),
                     delegation: draft,
                 };
-                about = about.with("spawned", fresh);
+                let score = self.kavach.node.trust.points(from, self.now);
+                about = about.with("spawned", fresh).with(SPAWNER_SCORE, score);
                 credential = Some((declared.to.clone(), secret));
                 self.graph.spawn(spawn, self.now)
             }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use kavach_audit::Event;
 use kavach_core::{
-    AgentId, Change, DelegationId, Graph, Record, RecordKey, Refusal, Stamp, TenantId, Timestamp,
+    AgentId, Change, DelegationId, Graph, Name, Record, RecordKey, Refusal, Stamp, SubjectId,
+    TenantId, Timestamp,
 };
 use kavach_store::records::{encode, key_of};
 use kavach_store::{Expect, Version};
@@ -29,6 +30,7 @@ pub(super) struct Plan<'a> {
     revision: u64,
     expected: HashMap<RecordKey, Option<Stamp>>,
     writes: HashMap<RecordKey, Record>,
+    erases: Vec<RecordKey>,
     events: Vec<Event>,
     pub(super) steps: Vec<Step>,
     pub(super) problems: Vec<Problem>,
@@ -38,6 +40,10 @@ pub(super) struct Plan<'a> {
     pub(super) mentioned: Vec<AgentId>,
     /// Delegations that are declared, with their numbers.
     pub(super) named_delegations: Vec<(usize, DelegationId)>,
+    /// Guardrails that are declared.
+    pub(super) named_guardrails: Vec<Name>,
+    /// People who are declared.
+    pub(super) named_owners: Vec<SubjectId>,
 }
 
 impl Kavach {
@@ -51,6 +57,7 @@ impl Kavach {
         declaration: &Declaration,
         options: &ApplyOptions,
     ) -> Result<Applied, ApplyError> {
+        let _one_at_a_time = self.node.guarding.lock().await;
         for _ in 0..CHANGE_TRIES_MAX {
             let before = Declared::read(self).await.map_err(FailedCommit::from)?;
             // A copy: nobody can decide while a lock is held, and a large file takes a while.
@@ -59,15 +66,7 @@ impl Kavach {
                 (state.graph.clone(), state.revision.number())
             };
             let mut plan = Plan::new(self, options, &present, revision);
-            plan.agents(&declaration.agents)?;
-            plan.delegations(&declaration.delegations)?;
-            let mut after = Named::default();
-            if plan.problems.is_empty() {
-                after = plan.unnamed(&before)?;
-            }
-            if !plan.problems.is_empty() {
-                return Err(ApplyError::Rejected(plan.problems));
-            }
+            let after = plan.work_out(declaration, &before)?;
             let (mut work, steps) = plan.into_work()?;
             before.replace_with(&after, self.tenant(), &mut work);
             if options.dry_run || (work.puts.is_empty() && work.events.is_empty()) {
@@ -86,7 +85,47 @@ impl Kavach {
     }
 }
 
+impl Kavach {
+    /// The graph as it is, the graph as `declaration` would make it, and what that would change.
+    pub(crate) async fn planned(
+        &self,
+        declaration: &Declaration,
+        options: &ApplyOptions,
+    ) -> Result<(Graph, Graph, Vec<Step>), ApplyError> {
+        let before = Declared::read(self).await.map_err(FailedCommit::from)?;
+        let (present, revision) = {
+            let state = self.node.view.read();
+            (state.graph.clone(), state.revision.number())
+        };
+        let mut plan = Plan::new(self, options, &present, revision);
+        plan.work_out(declaration, &before)?;
+        let (graph, steps) = (plan.graph, plan.steps);
+        Ok((present, graph, steps))
+    }
+}
+
 impl<'a> Plan<'a> {
+    /// Works everything out, or says all that is wrong. Returns what is to be remembered as named.
+    fn work_out(
+        &mut self,
+        declaration: &Declaration,
+        before: &Declared,
+    ) -> Result<Named, ApplyError> {
+        self.agents(&declaration.agents)?;
+        self.delegations(&declaration.delegations)?;
+        self.guardrails(&declaration.guardrails)?;
+        self.owners(&declaration.owners)?;
+        let mut after = Named::default();
+        if self.problems.is_empty() {
+            after = self.unnamed(before)?;
+        }
+        if self.problems.is_empty() {
+            Ok(after)
+        } else {
+            Err(ApplyError::Rejected(std::mem::take(&mut self.problems)))
+        }
+    }
+
     fn new(
         kavach: &'a Kavach,
         options: &'a ApplyOptions,
@@ -102,12 +141,15 @@ impl<'a> Plan<'a> {
             revision,
             expected: HashMap::new(),
             writes: HashMap::new(),
+            erases: Vec::new(),
             events: Vec::new(),
             steps: Vec::new(),
             problems: Vec::new(),
             named_agents: Vec::new(),
             mentioned: Vec::new(),
             named_delegations: Vec::new(),
+            named_guardrails: Vec::new(),
+            named_owners: Vec::new(),
         }
     }
 
@@ -151,7 +193,8 @@ impl<'a> Plan<'a> {
             .writes
             .iter()
             .map(Record::key)
-            .chain(change.relies_on);
+            .chain(change.relies_on)
+            .chain(change.erases.iter().cloned());
         for key in touched {
             let stamp = self.present.stamp(&key);
             self.expected.entry(key).or_insert(stamp);
@@ -164,6 +207,10 @@ impl<'a> Plan<'a> {
                 ApplyError::Change(ChangeError::Refused(refusal))
             })?;
             self.writes.insert(record.key(), record);
+        }
+        for key in change.erases {
+            self.graph.erase(&key);
+            self.erases.push(key);
         }
         self.events.push(event);
         Ok(())
@@ -187,6 +234,8 @@ impl<'a> Plan<'a> {
             let bytes = encode(record).map_err(FailedCommit::from)?;
             work.puts.push((key_of(&record.key()), bytes));
         }
+        work.deletes.extend(self.erases.iter().map(key_of));
+        work.erases = self.erases;
         work.records = records;
         Ok((work, self.steps))
     }

@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 
 use kavach_audit::EventKind;
-use kavach_core::{AgentId, AgentStatus, Delegation, DelegationId, Leaf, TenantId};
+use kavach_core::{
+    AgentId, AgentStatus, Delegation, DelegationId, Leaf, Name, SubjectId, TenantId,
+};
 use kavach_store::{Expect, Key, Space, StoreError, Version};
 
 use super::plan::Plan;
@@ -32,6 +34,8 @@ pub(super) struct Declared {
 pub(super) struct Named {
     agents: BTreeSet<AgentId>,
     delegations: BTreeSet<DelegationId>,
+    guardrails: BTreeSet<Name>,
+    owners: BTreeSet<SubjectId>,
 }
 
 /// Agents and delegations that declared delegations rest on, each with the number of one that does.
@@ -44,15 +48,25 @@ struct Needed {
 impl Named {
     /// Where each thing that is named has its record.
     fn keys(&self, tenant: TenantId) -> BTreeSet<Key> {
-        let agents = self.agents.iter().map(|id| (b'a', id.as_u128()));
-        let delegations = self.delegations.iter().map(|id| (b'd', id.as_u128()));
-        let key = |(letter, id): (u8, u128)| {
+        let id = |id: u128| id.to_be_bytes().to_vec();
+        let agents = self.agents.iter().map(|agent| (b'a', id(agent.as_u128())));
+        let delegations = self.delegations.iter();
+        let delegations = delegations.map(|known| (b'd', id(known.as_u128())));
+        let guardrails = self.guardrails.iter();
+        let guardrails = guardrails.map(|name| (b'g', name.as_str().as_bytes().to_vec()));
+        let owners = self.owners.iter().map(|owner| (b'o', id(owner.as_u128())));
+        let key = |(letter, rest): (u8, Vec<u8>)| {
             let mut bytes = tenant.as_u128().to_be_bytes().to_vec();
             bytes.push(letter);
-            bytes.extend(id.to_be_bytes());
+            bytes.extend(rest);
             Key::new(DECLARED, bytes)
         };
-        agents.chain(delegations).map(key).collect()
+        agents
+            .chain(delegations)
+            .chain(guardrails)
+            .chain(owners)
+            .map(key)
+            .collect()
     }
 }
 
@@ -80,6 +94,16 @@ impl Declared {
                             .named
                             .agents
                             .extend(id(bytes).map(AgentId::from_u128));
+                    }
+                    Some((b'g', bytes)) => {
+                        let name = std::str::from_utf8(bytes)
+                            .ok()
+                            .and_then(|name| name.parse().ok());
+                        declared.named.guardrails.extend(name);
+                    }
+                    Some((b'o', bytes)) => {
+                        let id = id(bytes).map(SubjectId::from_u128);
+                        declared.named.owners.extend(id);
                     }
                     Some((_, bytes)) => {
                         declared
@@ -117,6 +141,8 @@ impl Plan<'_> {
         let mut named = Named {
             agents: self.named_agents.iter().copied().collect(),
             delegations: self.named_delegations.iter().map(|(_, id)| *id).collect(),
+            guardrails: self.named_guardrails.iter().cloned().collect(),
+            owners: self.named_owners.iter().copied().collect(),
         };
         // A delegation names its agents too; one that somebody else made does not become ours by that.
         named.agents.extend(
@@ -176,7 +202,38 @@ impl Plan<'_> {
             }
             self.gone(format!("agent {}", known.name));
         }
+        self.others_unnamed(before, &mut named)?;
         Ok(named)
+    }
+
+    /// The same for guardrails and people.
+    fn others_unnamed(&mut self, before: &Declared, named: &mut Named) -> Result<(), ApplyError> {
+        for name in &before.named.guardrails {
+            if named.guardrails.contains(name) || self.known_guardrail(name).is_none() {
+                continue;
+            }
+            if self.options.prune {
+                self.remove_guardrail(name)?;
+            } else {
+                named.guardrails.insert(name.clone());
+            }
+            self.gone(format!("guardrail {name}"));
+        }
+        for id in &before.named.owners {
+            let Some(subject) = self
+                .lasting_owner(*id)
+                .filter(|_| !named.owners.contains(id))
+            else {
+                continue;
+            };
+            if self.options.prune {
+                self.strip_owner(&subject)?;
+            } else {
+                named.owners.insert(*id);
+            }
+            self.gone(format!("owner {subject}"));
+        }
+        Ok(())
     }
 
     /// All that declared delegations rest on, with the number of one that does.

@@ -315,6 +315,7 @@ fn check_whole(kavach: &Kavach, records: &[Record], events: &BTreeMap<String, Ev
                 );
                 counts[1] += 1;
             }
+            Record::Guardrail(_) => panic!("nobody set a guardrail"),
         }
     }
     assert_eq!(

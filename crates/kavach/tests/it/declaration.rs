@@ -10,6 +10,7 @@ use kavach::{AgentKind, AgentStatus, DelegationId, Mode, Reason};
 use crate::world::{World, name, permissions, subject, time};
 
 mod lines;
+mod owners;
 mod unnamed;
 
 fn agent(called: &str, permissions: &[&str]) -> DeclaredAgent {
@@ -55,6 +56,7 @@ fn file(
     Declaration {
         agents: agents.into(),
         delegations: delegations.into(),
+        ..Declaration::default()
     }
 }
 

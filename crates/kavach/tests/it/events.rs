@@ -269,7 +269,7 @@ async fn simulating_and_explaining_leave_nothing() {
     assert_eq!((short(&answer).as_str(), answer.audit_id), ("allow", None));
     world
         .kavach
-        .explain(&top.id, "read", "app:x", None)
+        .explain(&call, &kavach::Supposed::default())
         .unwrap();
     world.kavach.blast_radius_of_agent(&top.id).unwrap();
     world.kavach.permissions_of(&top.id).unwrap();

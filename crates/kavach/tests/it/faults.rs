@@ -367,7 +367,7 @@ fn declaration(agents: usize) -> Declaration {
     });
     Declaration {
         agents: agents.collect(),
-        delegations: Vec::new(),
+        ..Declaration::default()
     }
 }
 
@@ -558,7 +558,7 @@ async fn a_key_that_cannot_be_made_is_made_by_the_next_call() {
         let call = || {
             let mut call =
                 kavach::Call::new(cast.low, "read".parse().unwrap(), "app:x".parse().unwrap());
-            call.context.args = Some(serde_json::json!({"a": 1}));
+            call.context.args = Some(serde_json::json!({"a": 1}).into());
             world.kavach.authorize_call(call)
         };
         world

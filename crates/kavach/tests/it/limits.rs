@@ -301,7 +301,7 @@ fn nested(depth: usize) -> Value {
 
 fn with_args(who: AgentId, args: Value) -> Call {
     let mut call = Call::new(who, "read".parse().unwrap(), "app:x".parse().unwrap());
-    call.context.args = Some(args);
+    call.context.args = Some(args.into());
     call
 }
 
@@ -443,7 +443,7 @@ async fn arguments_do_not_wait_in_memory_with_their_event() {
     let gate = Gate::new();
     let with_args = || {
         let mut call = Call::new(top, "read".parse().unwrap(), "app:x".parse().unwrap());
-        call.context.args = Some(json!("x".repeat(1 << 19)));
+        call.context.args = Some(json!("x".repeat(1 << 19)).into());
         call
     };
     let first = world.kavach.authorize_call(with_args()).await.unwrap();

@@ -8,12 +8,16 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod approvals;
+mod attack;
 mod crashes;
 mod declaration;
 mod dice;
 mod events;
 mod faults;
+mod guardrails;
 mod limits;
+mod meters;
 mod model;
 mod opening;
 mod privacy;
@@ -21,5 +25,7 @@ mod races;
 mod story;
 mod tenants;
 mod trail;
+mod trust;
+mod who;
 mod withdrawal;
 mod world;

@@ -22,7 +22,7 @@ fn call(who: AgentId, address: &str) -> Call {
 
 fn with_args(who: AgentId, args: Value) -> Call {
     let mut call = Call::new(who, "read".parse().unwrap(), "app:x".parse().unwrap());
-    call.context.args = Some(args);
+    call.context.args = Some(args.into());
     call
 }
 

@@ -40,6 +40,7 @@ async fn try_all(kavach: &Kavach, own: &Ids, ids: &Ids) -> Vec<String> {
     let delegation = || new_delegation(&["read:app:x"]);
     let via = || delegation().via(Leaf::Delegation(ids.delegation));
     let via_root = || delegation().via(Leaf::Root(ids.agent));
+    let call = kavach::Call::new(ids.agent, "read".parse().unwrap(), "app:x".parse().unwrap());
     note![
         kavach.agent(&ids.agent),
         kavach.find_agent(&ids.agent.to_string()),
@@ -48,7 +49,7 @@ async fn try_all(kavach: &Kavach, own: &Ids, ids: &Ids) -> Vec<String> {
         kavach.fault_of(Leaf::Root(ids.agent)),
         kavach.fault_of(Leaf::Delegation(ids.delegation)),
         kavach.permissions_of(&ids.agent),
-        kavach.explain(&ids.agent, "read", "app:x", None).unwrap(),
+        kavach.explain(&call, &kavach::Supposed::default()).unwrap(),
         kavach.blast_radius_of_agent(&ids.agent),
         kavach.blast_radius_of_delegation(&ids.delegation),
         kavach.update_agent(&ids.agent, AgentEdit::default()).await,
