@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    agent, apply, audit, authorize, blast_radius, completions, delegate, delegation, demo, explain,
-    owner, permissions, spawn,
+    agent, analyze, apply, approval, audit, authorize, blast_radius, completions, delegate,
+    delegation, demo, explain, guardrail, owner, permissions, remaining, replay, settle, shadow,
+    spawn, test, tools, trust, what_if, who_can,
 };
 
 mod ending;
@@ -43,6 +44,15 @@ pub(crate) struct Global {
         default_value = "./kavach-data"
     )]
     pub(crate) data: PathBuf,
+    /// Tell this URL when a call waits for a person, and when people have decided; `https://`, or this machine
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "KAVACH_APPROVAL_WEBHOOK",
+        hide_env_values = true
+    )]
+    pub(crate) approval_webhook: Option<String>,
     /// Whose agents
     #[arg(
         long,
@@ -67,12 +77,24 @@ pub(crate) enum Command {
     Authorize(authorize::Authorize),
     Agent(agent::Agent),
     Owner(owner::Owner),
+    Approval(approval::Approval),
     Delegate(delegate::Delegate),
     Spawn(spawn::Spawn),
     Delegation(delegation::Delegation),
+    Guardrail(guardrail::Guardrail),
     Explain(explain::Explain),
     Permissions(permissions::Permissions),
+    Remaining(remaining::Remaining),
+    Settle(settle::Settle),
+    Trust(trust::Trust),
     BlastRadius(blast_radius::BlastRadius),
+    Analyze(analyze::Analyze),
+    WhoCan(who_can::WhoCan),
+    Tools(tools::Tools),
+    WhatIf(what_if::WhatIf),
+    Shadow(shadow::Shadow),
+    Replay(replay::Replay),
+    Test(test::Test),
     Audit(audit::Audit),
     Completions(completions::Completions),
 }

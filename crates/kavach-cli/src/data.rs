@@ -1,8 +1,9 @@
 //! The data folder: `kavach.redb` and `master.key`.
 
 use std::fs::{self, DirBuilder};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use kavach::audit::shown;
 use kavach::{
@@ -13,6 +14,7 @@ use kavach_store_redb::RedbStore;
 use crate::console::Console;
 use crate::failure::{Failure, with_causes};
 use crate::master_key;
+use crate::webhook::Hook;
 
 /// The file of the store.
 const STORE_FILE: &str = "kavach.redb";
@@ -25,6 +27,8 @@ type Opener = fn(PathBuf) -> Result<RedbStore, StoreError>;
 pub(crate) struct Data {
     pub(crate) folder: PathBuf,
     pub(crate) tenant: TenantId,
+    /// Where news of approvals goes.
+    pub(crate) approval_webhook: Option<String>,
 }
 
 impl Data {
@@ -33,9 +37,20 @@ impl Data {
         &self,
         work: impl AsyncFnOnce(&Kavach) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let kavach = self.open_for_changes().await?;
+        let hook = match &self.approval_webhook {
+            Some(url) => Some(Hook::new(url, &self.folder)?),
+            None => None,
+        };
+        let kavach = self.open_for_changes(hook.clone()).await?;
         let result = work(&kavach).await;
         kavach.close().await;
+        if let Some(error) = hook.and_then(|hook| hook.failed()) {
+            // Where nobody listens, that is no failure.
+            let _ = writeln!(
+                io::stderr(),
+                "note: {error}; what was not delivered is sent again by the next command that changes something"
+            );
+        }
         result
     }
 
@@ -60,7 +75,7 @@ impl Data {
         result
     }
 
-    async fn open_for_changes(&self) -> Result<Kavach, Failure> {
+    async fn open_for_changes(&self, hook: Option<Arc<Hook>>) -> Result<Kavach, Failure> {
         let created = create_folder(&self.folder)?;
         let key = match (master_key::read(&self.folder)?, self.has_store()?) {
             (Some(key), _) => key,
@@ -72,7 +87,7 @@ impl Data {
                 }
             })?,
         };
-        let opened = self.open_with(RedbStore::open, key).await;
+        let opened = self.open_with(RedbStore::open, key, hook).await;
         opened.map_err(|error| self.unusable(&error))
     }
 
@@ -83,10 +98,13 @@ impl Data {
         }
         let key = master_key::read(&self.folder)?;
         let key = key.ok_or_else(|| master_key::missing(&self.folder))?;
-        let opened = match self.open_with(RedbStore::open_read_only, key.clone()).await {
+        let opened = match self
+            .open_with(RedbStore::open_read_only, key.clone(), None)
+            .await
+        {
             // Who had it last was stopped in the middle: it has to be set right first.
             Err(OpenError::Store(error)) if is_left_unfinished(error.kind()) => {
-                self.open_with(RedbStore::open, key).await
+                self.open_with(RedbStore::open, key, None).await
             }
             other => other,
         };
@@ -110,10 +128,18 @@ impl Data {
         }
     }
 
-    async fn open_with(&self, open: Opener, key: MasterKey) -> Result<Kavach, OpenError> {
+    async fn open_with(
+        &self,
+        open: Opener,
+        key: MasterKey,
+        hook: Option<Arc<Hook>>,
+    ) -> Result<Kavach, OpenError> {
         let store = self.store(open).await?;
-        let kavach = Kavach::builder(store).master_key(key).open().await?;
-        Ok(kavach.in_tenant(self.tenant))
+        let mut builder = Kavach::builder(store).master_key(key);
+        if let Some(hook) = hook {
+            builder = builder.approval_listener(hook);
+        }
+        Ok(builder.open().await?.in_tenant(self.tenant))
     }
 
     /// Opens the file, which may take a while after a crash.
@@ -207,6 +233,11 @@ pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Failure {
          `--data`",
         shown_path(path)
     ))
+}
+
+/// A file that cannot be read, outside the data folder.
+pub(crate) fn unreadable_file(file: &Path, error: &io::Error) -> Failure {
+    Failure::error(format!("`{}` cannot be read: {error}", shown_path(file)))
 }
 
 /// A path, safe in a terminal.

@@ -13,6 +13,14 @@
 //! to = "searcher"
 //! permissions = ["read:issues"]
 //! expires_in = "7d"
+//!
+//! [[guardrail]]
+//! name = "no-prod-deletes"
+//! never = "delete:data:prod:**"
+//!
+//! [[owner]]
+//! name = "user:bob"
+//! permissions = ["approve:app:kavach:approvals"]
 //! ```
 //!
 //! Every mistake is told with its place, and as many at once as can be: nobody wants to run a command
@@ -24,20 +32,23 @@ use kavach::audit::shown;
 use kavach::declare::Declaration;
 
 mod agents;
+mod bounds;
 mod delegations;
+mod guardrails;
+mod owners;
 mod places;
 mod reader;
 mod rights;
 mod source;
 
-pub(crate) use places::Places;
+pub(crate) use places::{FieldPlaces, Places};
+pub(crate) use reader::{Reader, Table};
 pub(crate) use source::Source;
 
 #[cfg(test)]
 mod tests;
 
 use crate::limits::APPLY_SYNTAX_BYTES_MAX;
-use reader::Reader;
 use toml::de::DeTable;
 
 /// A mistake in a file, and the bytes that it is in.
@@ -62,7 +73,10 @@ pub(crate) struct Declared {
 pub(crate) fn read(text: &str) -> Result<Declared, Vec<Fault>> {
     let document = parse(text)?;
     let mut reader = Reader::default();
-    reader.only(&document, &["base", "agent", "delegation"]);
+    reader.only(
+        &document,
+        &["base", "agent", "delegation", "guardrail", "owner"],
+    );
     let base = rights::base(&mut reader, &document);
     let mut declaration = Declaration::default();
     let mut places = Places::default();
@@ -76,6 +90,16 @@ pub(crate) fn read(text: &str) -> Result<Declared, Vec<Fault>> {
         declaration.delegations.extend(delegation);
         places.delegations.push(place);
     }
+    for table in reader.tables(&document, "guardrail") {
+        let (guardrail, place) = guardrails::guardrail(&mut reader, &table, &base);
+        declaration.guardrails.extend(guardrail);
+        places.guardrails.push(place);
+    }
+    for table in reader.tables(&document, "owner") {
+        let (owner, place) = owners::owner(&mut reader, &table, &base);
+        declaration.owners.extend(owner);
+        places.owners.push(place);
+    }
     let mut faults = reader.faults;
     if faults.is_empty() {
         return Ok(Declared {
@@ -87,7 +111,7 @@ pub(crate) fn read(text: &str) -> Result<Declared, Vec<Fault>> {
     Err(faults)
 }
 
-fn parse(text: &str) -> Result<DeTable<'_>, Vec<Fault>> {
+pub(crate) fn parse(text: &str) -> Result<DeTable<'_>, Vec<Fault>> {
     let (document, errors) = if text.len() <= APPLY_SYNTAX_BYTES_MAX {
         DeTable::parse_recoverable(text)
     } else {

@@ -25,9 +25,11 @@ mod limits;
 mod lookup;
 mod master_key;
 mod paint;
+mod policy_test;
 mod progress;
 mod requests;
 mod table;
+mod webhook;
 mod when;
 
 use arguments::{Arguments, Command, Global};
@@ -97,6 +99,7 @@ fn run(command: Command, global: Global, console: &mut Console) -> Result<Exit, 
     let data = Data {
         folder: global.data,
         tenant: global.tenant.parse()?,
+        approval_webhook: global.approval_webhook.filter(|url| !url.is_empty()),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -25,5 +25,11 @@ pub(crate) const FOLLOW_INTERVAL_S: u64 = 1;
 pub(crate) const SHOWN_TEXT_CHARS_MAX: usize = 80;
 /// Bytes at the end of an export that `--resume` reads back: a whole event, and one that was cut off.
 pub(crate) const EXPORT_TAIL_BYTES: u64 = 2 * 64 * 1024;
+/// Cases in one file of policy tests.
+pub(crate) const CASES_MAX: usize = 100_000;
+/// Files of policy tests that one run takes.
+pub(crate) const TEST_FILES_MAX: usize = 10_000;
 /// Events that `audit tail -n` shows at most: it holds them in memory.
 pub(crate) const TAIL_EVENTS_MAX: usize = 100_000;
+/// Bytes of a file with the secret of a webhook: `whsec_` and 64 bytes in base64, with room for white space.
+pub(crate) const WEBHOOK_SECRET_BYTES_MAX: u64 = 256;

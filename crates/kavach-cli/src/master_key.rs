@@ -25,7 +25,7 @@ pub(crate) fn read(folder: &Path) -> Result<Option<MasterKey>, Failure> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unreadable(&path, &error)),
     };
-    check_private(&path, &file)?;
+    check_private(&path, &file, ("master key", "start a new data folder"))?;
     let mut text = Zeroizing::new(String::new());
     let mut limited = file.take(MASTER_KEY_FILE_BYTES_MAX);
     match limited.read_to_string(&mut text) {
@@ -41,15 +41,19 @@ pub(crate) fn read(folder: &Path) -> Result<Option<MasterKey>, Failure> {
     Ok(Some(key))
 }
 
-/// Refuses a key that others can read.
+/// Refuses a key that others can read. What it is, and what to do if somebody did read it, is for the message.
 #[cfg(unix)]
-fn check_private(path: &Path, file: &File) -> Result<(), Failure> {
+pub(crate) fn check_private(
+    path: &Path,
+    file: &File,
+    (what, what_to_do): (&str, &str),
+) -> Result<(), Failure> {
     use std::os::unix::fs::PermissionsExt;
 
     let found = file.metadata().map_err(|error| unreadable(path, &error))?;
     if !found.is_file() {
         let path = shown_path(path);
-        let words = format!("`{path}` is not a file; put the master key there");
+        let words = format!("`{path}` is not a file; put the {what} there");
         return Err(Failure::error(words));
     }
     let mode = found.permissions().mode() & 0o777;
@@ -59,13 +63,13 @@ fn check_private(path: &Path, file: &File) -> Result<(), Failure> {
     let path = shown_path(path);
     Err(Failure::error(format!(
         "others may read `{path}` (its mode is {mode:04o}); run `chmod 600 {path}`, and if somebody did \
-         read it, start a new data folder"
+         read it, {what_to_do}"
     )))
 }
 
 /// Access lists are not looked at.
 #[cfg(not(unix))]
-fn check_private(_: &Path, _: &File) -> Result<(), Failure> {
+pub(crate) fn check_private(_: &Path, _: &File, _: (&str, &str)) -> Result<(), Failure> {
     Ok(())
 }
 

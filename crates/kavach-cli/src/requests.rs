@@ -7,8 +7,7 @@ mod lines;
 mod stream;
 
 pub(crate) use answer::{Answer, Wrong, word};
-pub(crate) use asked::{Asked, Manner, context};
-pub(crate) use json::parse as parse_json;
+pub(crate) use asked::{Asked, Manner, context, context_argument};
 pub(crate) use lines::{Content, Line, Lines};
 pub(crate) use stream::{Input, Stream, unrecorded};
 

@@ -41,6 +41,16 @@ The file:
   max_depth = 1
   mode = \"strict\"              # or attenuate: cut down what is wider instead of refusing it
 
+  [[guardrail]]
+  name = \"no-prod-deletes\"
+  never = \"delete:data:prod:**\"
+  agents = [\"searcher\"]        # or kind, or owner; left out: everyone
+  mode = \"enforce\"             # or shadow: only note in the trail what would be denied
+
+  [[owner]]
+  name = \"user:bob\"            # what a person may do in Kavach itself
+  permissions = [\"approve:app:kavach:approvals\"]
+
 Signs: + created, ~ changed, = as declared, - revoked, ! no longer named, and left alone.")]
 pub(crate) struct Apply {
     /// The file; `-` is standard input
@@ -95,7 +105,8 @@ impl Apply {
     }
 }
 
-fn source(file: &Path) -> Result<Source, Failure> {
+/// The text of a declaration.
+pub(super) fn source(file: &Path) -> Result<Source, Failure> {
     let name = shown_path(file);
     let unreadable = |error: io::Error| Failure::error(format!("`{name}` cannot be read: {error}"));
     let mut bytes = Vec::new();
@@ -126,7 +137,8 @@ fn source(file: &Path) -> Result<Source, Failure> {
     Ok(Source { name, text })
 }
 
-fn refused(
+/// Tells what is wrong with a declaration, where in its file.
+pub(super) fn refused(
     console: &mut Console,
     source: &Source,
     declared: &Declared,
@@ -145,7 +157,7 @@ fn refused(
 }
 
 /// Tells all faults, to people and to programs.
-fn tell(console: &mut Console, source: &Source, faults: &[Fault]) {
+pub(super) fn tell(console: &mut Console, source: &Source, faults: &[Fault]) {
     #[derive(Serialize)]
     struct Problem<'a> {
         line: usize,
@@ -256,7 +268,8 @@ fn tell_what_else(console: &mut Console, applied: &Applied, dry_run: bool) {
     }
 }
 
-fn sign(doing: Doing) -> (char, Ink) {
+/// The sign of what was done, or would be.
+pub(super) fn sign(doing: Doing) -> (char, Ink) {
     match doing {
         Doing::Create => ('+', Ink::Good),
         Doing::Update => ('~', Ink::Warn),

@@ -11,7 +11,7 @@ use crate::data::{Data, shown_path};
 use crate::failure::{Exit, Failure};
 use crate::paint::Ink;
 use crate::progress::Progress;
-use crate::requests::{Answer, Asked, Input, Manner, Stream, context, unrecorded};
+use crate::requests::{Answer, Asked, Input, Manner, Stream, context_argument, unrecorded};
 
 /// Decide whether an agent may do something, and record the answer
 ///
@@ -34,7 +34,7 @@ pub(crate) struct Authorize {
     action: Option<String>,
     /// To what
     resource: Option<String>,
-    /// What else is known, a JSON object: {"args"?,"ip"?,"cost"?,"audience"?}
+    /// What else is known, a JSON object: {"args"?,"ip"?,"cost"?,"audience"?,"request_id"?}
     #[arg(long, value_name = "JSON", conflicts_with = "requests")]
     context: Option<String>,
     /// Decide each line of this file instead; `-` is standard input
@@ -77,10 +77,7 @@ impl Authorize {
             (text(&self.agent), text(&self.action), text(&self.resource));
         let mut asked = Asked::new(&agent, &action, &resource).map_err(Failure::Error)?;
         if let Some(json) = &self.context {
-            let value = crate::requests::parse_json(json.as_bytes());
-            let read = value.and_then(context);
-            asked.call.context =
-                read.map_err(|words| Failure::error(format!("`--context`: {words}")))?;
+            asked.call.context = context_argument(json)?;
         }
         let at: Option<Timestamp> = self.at.as_deref().map(str::parse).transpose()?;
         let given = match manner {
@@ -160,6 +157,10 @@ fn print(console: &mut Console, manner: Manner, given: &Authorization) -> Result
         .paint
         .ink(ink, crate::requests::word(given.decision));
     console.line(format_args!("{word}  {given}"))?;
+    if let (Decision::NeedsApproval, Some(id)) = (given.decision, given.approval) {
+        let words = format_args!("waits as {id}; `kavach approval show {id}` tells more");
+        console.line(console.paint.ink(Ink::Faint, words))?;
+    }
     if let Some(id) = given.audit_id {
         console.line(
             console

@@ -1,7 +1,7 @@
 //! `kavach explain`
 
 use kavach::core::LineExplained;
-use kavach::{Authorization, Kavach, NearMiss, Timestamp};
+use kavach::{Authorization, Kavach, NearMiss, Supposed, Timestamp};
 use serde::Serialize;
 
 use crate::console::Console;
@@ -9,7 +9,7 @@ use crate::data::Data;
 use crate::failure::{Exit, Failure};
 use crate::lookup;
 use crate::paint::Ink;
-use crate::requests::{Asked, word};
+use crate::requests::{Asked, context_argument, word};
 use crate::table::{Table, plain};
 
 /// Say why a request would be answered as it would; nothing is recorded
@@ -21,6 +21,9 @@ pub(crate) struct Explain {
     action: String,
     /// To what
     resource: String,
+    /// What else is known, a JSON object: {"args"?,"ip"?,"cost"?}
+    #[arg(long, value_name = "JSON")]
+    context: Option<String>,
     /// At this time instead of now; the agents are those of today
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
@@ -61,22 +64,19 @@ struct ExplainedGrant {
 
 impl Explain {
     pub(crate) async fn run(self, data: &Data, console: &mut Console) -> Result<Exit, Failure> {
-        let asked =
+        let mut asked =
             Asked::new(&self.agent, &self.action, &self.resource).map_err(Failure::Error)?;
+        if let Some(json) = &self.context {
+            asked.call.context = context_argument(json)?;
+        }
         let at: Option<Timestamp> = self.at.as_deref().map(str::parse).transpose()?;
+        let mut supposed = Supposed::default();
+        supposed.at = at;
         data.look(console, async |kavach, console| {
-            let given = kavach.simulate(&asked.call, at)?;
-            let lines = match given.agent {
-                None => Vec::new(),
-                Some(agent) => {
-                    let explained = kavach.explain(&agent, &self.action, &self.resource, at)?;
-                    explained
-                        .lines
-                        .iter()
-                        .map(|line| explained_line(kavach, line))
-                        .collect()
-                }
-            };
+            let given = kavach.suppose(&asked.call, &supposed)?;
+            let explained = kavach.explain(&asked.call, &supposed)?;
+            let lines = explained.iter().flat_map(|explained| &explained.lines);
+            let lines: Vec<_> = lines.map(|line| explained_line(kavach, line)).collect();
             if console.json {
                 console.object(&Explained {
                     decision: word(given.decision),
@@ -129,6 +129,11 @@ fn code(miss: NearMiss) -> &'static str {
         NearMiss::WrongResource => "wrong_resource",
         NearMiss::ExpiredAt(_) => "expired",
         NearMiss::TooDeep => "too_deep",
+        NearMiss::OutsideWindow => "outside_window",
+        NearMiss::AddressNotAllowed => "address_not_allowed",
+        NearMiss::ArgumentsNotAllowed => "arguments_not_allowed",
+        NearMiss::TrustTooLow => "trust_too_low",
+        NearMiss::UsedUp(_) => "used_up",
     }
 }
 
@@ -142,6 +147,25 @@ fn in_words(miss: Option<NearMiss>) -> (String, Ink) {
         Some(NearMiss::TooDeep) => (
             "matches, and may not be passed on this far".to_owned(),
             Ink::Bad,
+        ),
+        Some(NearMiss::OutsideWindow) => ("matches, at other times".to_owned(), Ink::Warn),
+        Some(NearMiss::AddressNotAllowed) => {
+            ("matches, from other addresses".to_owned(), Ink::Warn)
+        }
+        Some(NearMiss::ArgumentsNotAllowed) => {
+            ("matches, with other arguments".to_owned(), Ink::Warn)
+        }
+        Some(NearMiss::TrustTooLow) => (
+            "matches, where every agent on the line is trusted more".to_owned(),
+            Ink::Warn,
+        ),
+        Some(NearMiss::UsedUp(None)) => (
+            "matches, and its limit is used up for good".to_owned(),
+            Ink::Bad,
+        ),
+        Some(NearMiss::UsedUp(Some(until))) => (
+            format!("matches, and its limit is used up until {until}"),
+            Ink::Warn,
         ),
     }
 }

@@ -9,10 +9,12 @@ use crate::failure::{Exit, Failure};
 use crate::paint::Ink;
 
 mod erase;
+mod grant;
 mod reinstate;
 mod revoke;
+mod show;
 
-/// Off-board the people behind agents, take them back, erase them
+/// Look after the people behind agents: let them approve calls, off-board them, erase them
 #[derive(clap::Args, Debug)]
 #[command(arg_required_else_help = true)]
 pub(crate) struct Owner {
@@ -22,6 +24,9 @@ pub(crate) struct Owner {
 
 #[derive(clap::Subcommand, Debug)]
 enum Command {
+    Show(show::Show),
+    Grant(grant::Grant),
+    Ungrant(grant::Ungrant),
     Revoke(revoke::Revoke),
     Reinstate(reinstate::Reinstate),
     Erase(erase::Erase),
@@ -30,6 +35,9 @@ enum Command {
 impl Owner {
     pub(crate) async fn run(self, data: &Data, console: &mut Console) -> Result<Exit, Failure> {
         match self.command {
+            Command::Show(show) => show.run(data, console).await,
+            Command::Grant(grant) => grant.run(data, console).await,
+            Command::Ungrant(ungrant) => ungrant.run(data, console).await,
             Command::Revoke(revoke) => revoke.run(data, console).await,
             Command::Reinstate(reinstate) => reinstate.run(data, console).await,
             Command::Erase(erase) => erase.run(data, console).await,

@@ -13,11 +13,13 @@ use super::Fault;
 pub(crate) struct Places {
     pub(super) agents: Vec<FieldPlaces>,
     pub(super) delegations: Vec<FieldPlaces>,
+    pub(super) guardrails: Vec<FieldPlaces>,
+    pub(super) owners: Vec<FieldPlaces>,
 }
 
 /// Where the fields of one table stand.
 #[derive(Debug, Default)]
-pub(super) struct FieldPlaces {
+pub(crate) struct FieldPlaces {
     header: Range<usize>,
     fields: BTreeMap<&'static str, Range<usize>>,
     pub(super) permissions: Vec<(Permission, Range<usize>)>,
@@ -37,6 +39,8 @@ impl Places {
         let (tables, number, field) = match place {
             Place::Agent(number, field) => (&self.agents, number, field),
             Place::Delegation(number, field) => (&self.delegations, number, field),
+            Place::Guardrail(number, field) => (&self.guardrails, number, field),
+            Place::Owner(number, field) => (&self.owners, number, field),
         };
         let table = tables.get(number);
         table
@@ -46,14 +50,14 @@ impl Places {
 }
 
 impl FieldPlaces {
-    pub(super) fn of(header: Range<usize>) -> Self {
+    pub(crate) fn of(header: Range<usize>) -> Self {
         Self {
             header,
             ..Self::default()
         }
     }
 
-    pub(super) fn note(&mut self, field: &'static str, at: Range<usize>) {
+    pub(crate) fn note(&mut self, field: &'static str, at: Range<usize>) {
         self.fields.insert(field, at);
     }
 

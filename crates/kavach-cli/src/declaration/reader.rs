@@ -14,28 +14,28 @@ use crate::when;
 
 /// Reads tables, and notes down every mistake on the way.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
-    pub(super) faults: Vec<Fault>,
+pub(crate) struct Reader {
+    pub(crate) faults: Vec<Fault>,
 }
 
 /// A table of the file with the bytes of its header.
 #[derive(Debug)]
-pub(super) struct Table<'a, 'i> {
-    pub(super) entries: &'a DeTable<'i>,
-    pub(super) header: Range<usize>,
+pub(crate) struct Table<'a, 'i> {
+    pub(crate) entries: &'a DeTable<'i>,
+    pub(crate) header: Range<usize>,
 }
 
 /// Text with the bytes that it stands in.
-pub(super) type Text<'a> = (Range<usize>, &'a str);
+pub(crate) type Text<'a> = (Range<usize>, &'a str);
 
 impl Reader {
-    pub(super) fn fault(&mut self, at: Range<usize>, message: impl Into<String>) {
+    pub(crate) fn fault(&mut self, at: Range<usize>, message: impl Into<String>) {
         let message = message.into();
         self.faults.push(Fault { at, message });
     }
 
     /// Refuses every key but these.
-    pub(super) fn only(&mut self, entries: &DeTable<'_>, known: &[&str]) {
+    pub(crate) fn only(&mut self, entries: &DeTable<'_>, known: &[&str]) {
         for key in entries.keys() {
             if !known.contains(&key.get_ref().as_ref()) {
                 let words = format!(
@@ -49,7 +49,7 @@ impl Reader {
     }
 
     /// The tables under `[[name]]`.
-    pub(super) fn tables<'a, 'i>(
+    pub(crate) fn tables<'a, 'i>(
         &mut self,
         document: &'a DeTable<'i>,
         name: &str,
@@ -75,7 +75,7 @@ impl Reader {
     }
 
     /// The text in a value.
-    pub(super) fn text<'a>(
+    pub(crate) fn text<'a>(
         &mut self,
         value: &'a Spanned<DeValue<'_>>,
         name: &str,
@@ -89,7 +89,7 @@ impl Reader {
     }
 
     /// The field of this name as whatever it parses as.
-    pub(super) fn parsed<T: std::str::FromStr<Err = impl std::fmt::Display>>(
+    pub(crate) fn parsed<T: std::str::FromStr<Err = impl std::fmt::Display>>(
         &mut self,
         table: &Table<'_, '_>,
         name: &'static str,
@@ -104,7 +104,7 @@ impl Reader {
     }
 
     /// The same for a field that must be there.
-    pub(super) fn required<T: std::str::FromStr<Err = impl std::fmt::Display>>(
+    pub(crate) fn required<T: std::str::FromStr<Err = impl std::fmt::Display>>(
         &mut self,
         table: &Table<'_, '_>,
         name: &'static str,
@@ -117,7 +117,7 @@ impl Reader {
     }
 
     /// When it ends: `expires_in` or `expires_at`, or not at all.
-    pub(super) fn end(&mut self, table: &Table<'_, '_>, places: &mut FieldPlaces) -> DeclaredEnd {
+    pub(crate) fn end(&mut self, table: &Table<'_, '_>, places: &mut FieldPlaces) -> DeclaredEnd {
         let within = table.entries.get("expires_in");
         let at = table.entries.get("expires_at");
         if let Some(value) = within.or(at) {
@@ -155,7 +155,7 @@ impl Reader {
     }
 
     /// A point in time, in quotes or as TOML writes it.
-    pub(super) fn time(&mut self, value: &Spanned<DeValue<'_>>, name: &str) -> Option<Timestamp> {
+    pub(crate) fn time(&mut self, value: &Spanned<DeValue<'_>>, name: &str) -> Option<Timestamp> {
         let words = match value.get_ref() {
             DeValue::String(text) => return self.timestamp(value, text),
             DeValue::Datetime(time) if time.offset.is_some() => {
@@ -180,7 +180,7 @@ impl Reader {
     }
 
     /// A whole number from 0; `None` for anything else, without a word.
-    pub(super) fn integer<T: TryFrom<u64>>(&self, value: &Spanned<DeValue<'_>>) -> Option<T> {
+    pub(crate) fn integer<T: TryFrom<u64>>(&self, value: &Spanned<DeValue<'_>>) -> Option<T> {
         let DeValue::Integer(integer) = value.get_ref() else {
             return None;
         };
@@ -188,8 +188,17 @@ impl Reader {
         T::try_from(number).ok()
     }
 
+    /// A whole number in decimal digits, whatever it is written in; `None` for anything else, without a word.
+    pub(crate) fn signed(&self, value: &Spanned<DeValue<'_>>) -> Option<String> {
+        let DeValue::Integer(integer) = value.get_ref() else {
+            return None;
+        };
+        let number = i128::from_str_radix(integer.as_str(), integer.radix()).ok()?;
+        Some(number.to_string())
+    }
+
     /// How many hops further.
-    pub(super) fn depth(&mut self, value: &Spanned<DeValue<'_>>, name: &str) -> Option<u8> {
+    pub(crate) fn depth(&mut self, value: &Spanned<DeValue<'_>>, name: &str) -> Option<u8> {
         let max = kavach::core::limits::DEPTH_MAX;
         let depth = self.integer(value).filter(|depth| *depth <= max);
         if depth.is_none() {

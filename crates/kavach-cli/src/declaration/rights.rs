@@ -6,6 +6,7 @@ use kavach::{Action, Actions, Base, Constraints, Pattern, Permission};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::bounds;
 use super::places::FieldPlaces;
 use super::reader::{Reader, Table};
 
@@ -46,6 +47,22 @@ pub(super) fn permissions(
         .iter()
         .map(|(permission, _)| permission.clone())
         .collect()
+}
+
+/// The one permission under `name`, which must be there.
+pub(super) fn required(
+    reader: &mut Reader,
+    table: &Table<'_, '_>,
+    name: &'static str,
+    base: &Base,
+    places: &mut FieldPlaces,
+) -> Option<Permission> {
+    let Some(value) = table.entries.get(name) else {
+        reader.fault(table.header.clone(), format!("`{name}` is missing"));
+        return None;
+    };
+    places.note(name, value.span());
+    permission(reader, value, base)
 }
 
 fn permission(reader: &mut Reader, item: &Spanned<DeValue<'_>>, base: &Base) -> Option<Permission> {
@@ -92,7 +109,7 @@ fn long_form(
         }
     };
     let constraints = match entries.get("constraints") {
-        Some(value) => constraints(reader, value),
+        Some(value) => bounds::constraints(reader, value),
         None => Some(Constraints::default()),
     };
     let mut permission = Permission::new(pattern?, actions?);
@@ -147,22 +164,4 @@ fn actions(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<Actions>
         reader.fault(value.span(), words);
     }
     actions
-}
-
-fn constraints(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<Constraints> {
-    let DeValue::Table(entries) = value.get_ref() else {
-        let words = "`constraints` is not a table; write one, as in `{ depth = 1 }`";
-        reader.fault(value.span(), words);
-        return None;
-    };
-    let before = reader.faults.len();
-    reader.only(entries, &["expires", "depth"]);
-    let mut constraints = Constraints::default();
-    if let Some(value) = entries.get("expires") {
-        constraints.expires_at = reader.time(value, "expires");
-    }
-    if let Some(value) = entries.get("depth") {
-        constraints.max_depth = reader.depth(value, "depth");
-    }
-    (reader.faults.len() == before).then_some(constraints)
 }

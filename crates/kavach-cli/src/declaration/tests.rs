@@ -271,8 +271,8 @@ fn every_mistake_is_told_where_it_stands() {
             "f:4:79: `depth` is a number of hops",
         ),
         (
-            "permissions = [{ resource = \"app:x\", actions = [\"a\"], constraints = { rate = 9 } }]",
-            "f:4:71: `rate` is not a known key; known here are: expires, depth",
+            "permissions = [{ resource = \"app:x\", actions = [\"a\"], constraints = { size = 9 } }]",
+            "f:4:71: `size` is not a known key; known here are: approval, args, budget, depth, expires",
         ),
         (
             "permissions = [{ resource = \"app:x\", actions = [\"a\"], constraints = { expires = 2099-01-01 } }]",

@@ -9,6 +9,18 @@ pub(crate) struct Answer {
     decision: &'static str,
     reason: &'static str,
     line: Vec<String>,
+    /// The guardrail that denies it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guardrail: Option<String>,
+    /// The approval that it waits for, was refused, or used up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval: Option<String>,
+    /// When a limit that denies it has room again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_at: Option<String>,
+    /// What must be done along with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    obligations: Vec<String>,
     audit_id: Option<String>,
     revision: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,6 +34,10 @@ impl Answer {
             decision: word(given.decision),
             reason: given.reason().code(),
             line: given.line.clone(),
+            guardrail: given.guardrail.as_ref().map(ToString::to_string),
+            approval: given.approval.map(|id| id.to_string()),
+            retry_at: given.retry_at.map(|at| at.to_string()),
+            obligations: given.obligations.clone(),
             audit_id: given.audit_id.map(|id| id.to_string()),
             revision: given.revision,
             simulated: None,

@@ -4,7 +4,7 @@ use kavach::{Action, Call, Caller, Context, Resource, Secret, Timestamp};
 use serde_json::{Map, Value};
 
 use super::json;
-use crate::failure::quoted;
+use crate::failure::{Failure, quoted};
 
 /// How requests are to be answered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -73,19 +73,20 @@ fn caller(text: &str) -> Result<Caller, String> {
     Caller::parse(text).map_err(in_field("agent"))
 }
 
-/// What else is known about a call: `{"args"?,"ip"?,"cost"?,"audience"?}`.
+/// What else is known about a call: `{"args"?,"ip"?,"cost"?,"audience"?,"request_id"?}`.
 pub(crate) fn context(value: Value) -> Result<Context, String> {
     let Value::Object(mut fields) = value else {
         return Err("`context` is not an object; write `{…}`".to_owned());
     };
     let mut context = Context::default();
-    context.args = present(&mut fields, "args");
+    context.args = present(&mut fields, "args").map(std::sync::Arc::new);
     let ip = optional_text(&mut fields, "ip")?
         .map(|ip| ip.parse())
         .transpose();
     context.ip =
         ip.map_err(|_| "`ip` is not an address; write one as in `203.0.113.7`".to_owned())?;
     context.audience = optional_text(&mut fields, "audience")?;
+    context.request_id = optional_text(&mut fields, "request_id")?;
     context.cost = match present(&mut fields, "cost") {
         None => None,
         Some(cost) => {
@@ -94,8 +95,14 @@ pub(crate) fn context(value: Value) -> Result<Context, String> {
             Some(cost.as_u64().ok_or_else(words)?)
         }
     };
-    nothing_else(&fields, "context.", "args, ip, cost, audience")?;
+    nothing_else(&fields, "context.", "args, ip, cost, audience, request_id")?;
     Ok(context)
+}
+
+/// The circumstances after `--context`.
+pub(crate) fn context_argument(text: &str) -> Result<Context, Failure> {
+    let read = json::parse(text.as_bytes()).and_then(context);
+    read.map_err(|words| Failure::error(format!("`--context`: {words}")))
 }
 
 /// A field that is there; `null` is not.

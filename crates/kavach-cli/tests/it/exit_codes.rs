@@ -3,6 +3,7 @@
 use crate::shell::Shell;
 
 const READ: [&str; 3] = ["searcher", "read", "mcp:github:issues"];
+const NO_APPROVAL: &str = "apr_01jd3v5q4cf7v8e9qk2m5x7y3z";
 const WRITE: [&str; 3] = ["searcher", "write", "mcp:github:issues"];
 
 #[test]
@@ -43,11 +44,36 @@ fn exit_codes_say_how_it_went() {
         (0, &["agent", "update", "a", "--allow", "read:app:x"]),
         (0, &["agent", "rotate", "a"]),
         (0, &["agent", "revoke", "a"]),
+        (
+            0,
+            &["owner", "grant", "user:bob", "approve:app:kavach:approvals"],
+        ),
+        (0, &["owner", "show", "user:bob"]),
+        (0, &["approval", "list"]),
+        (
+            0,
+            &[
+                "owner",
+                "ungrant",
+                "user:bob",
+                "approve:app:kavach:approvals",
+            ],
+        ),
         (0, &["owner", "revoke", "user:bob"]),
         (0, &["owner", "reinstate", "user:bob"]),
         (0, &["owner", "erase", "user:bob", "--yes"]),
         (0, &["--help"]),
         // 1: denied, or refused.
+        (1, &["approval", "approve", NO_APPROVAL, "--by", "user:bob"]),
+        (
+            1,
+            &[
+                "owner",
+                "grant",
+                "service:bot",
+                "approve:app:kavach:approvals",
+            ],
+        ),
         (1, &[&["authorize"][..], &WRITE].concat()),
         (1, &["authorize", "nobody", "read", "mcp:github:issues"]),
         (1, &[&["authorize", "--simulate"][..], &WRITE].concat()),

@@ -30,7 +30,12 @@ fn what_cannot_be_a_name_a_pattern_or_a_subject_is_refused() {
         (allow("read:app::x"), "segment 2 is empty"),
         (allow("read:app:"), "segment 2 is empty"),
         (allow("read:app:a*b"), "may not stand there"),
-        (allow("read:app:x?rate=3"), "a constraint that is not known"),
+        (
+            allow("read:app:x?colour=3"),
+            "a constraint that is not known",
+        ),
+        (allow("read:app:x?rate=3"), "as in `20/h`"),
+        (allow("read:app:x?approve=0"), "`approve`"),
         (
             allow("read:app:x?expires=2001-01-01T00:00:00Z"),
             "lies in the past",

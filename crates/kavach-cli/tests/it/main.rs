@@ -12,17 +12,24 @@
 
 mod agents;
 mod apply;
+mod approvals;
 mod audit;
 mod authorize;
 mod corpus;
+mod counters;
 mod crash;
 mod demo;
 mod exit_codes;
 mod export;
 mod folder;
+mod guardrails;
 mod help;
 mod hostile;
 mod look;
 mod mask;
+mod policy_tests;
 mod shell;
+mod trust;
 mod unprivileged;
+mod what_if;
+mod who;

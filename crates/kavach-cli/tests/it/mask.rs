@@ -27,7 +27,7 @@ pub(crate) fn masked(text: &str) -> String {
 }
 
 fn id(text: &str) -> Option<(&str, &str)> {
-    let known = ["agt_", "dlg_", "evt_", "sub_", "log_"];
+    let known = ["agt_", "apr_", "dlg_", "evt_", "sub_", "log_"];
     known.iter().find(|prefix| text.starts_with(**prefix))?;
     let digits = text.get(4..30)?;
     let fits = digits

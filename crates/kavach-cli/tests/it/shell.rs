@@ -54,6 +54,8 @@ impl Shell {
             .env("TZ", "UTC")
             .stdin(Stdio::null());
         for name in [
+            "KAVACH_APPROVAL_WEBHOOK",
+            "KAVACH_APPROVAL_WEBHOOK_SECRET",
             "KAVACH_DATA",
             "NO_COLOR",
             "RUST_BACKTRACE",
