@@ -18,8 +18,21 @@ fn main() -> Result<(), Failed> {
 async fn measure() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let kavach = Kavach::open(RedbStore::open(folder.path().join("kavach.redb"))?).await?;
-    let leaf = line_of_three(&kavach).await?;
-    println!("durable, audited authorize; redb; a line of 3\n\n{ROW}\n|---|---|---|---|---|");
+    for (bounds, said) in [
+        ("", ""),
+        ("?budget=1000000000/day", "; a budget that all calls share"),
+    ] {
+        let leaf = line_of_three(&kavach, bounds).await?;
+        println!(
+            "durable, audited authorize; redb; a line of 3{said}\n\n{ROW}\n|---|---|---|---|---|"
+        );
+        decisions(&kavach, leaf).await?;
+        println!();
+    }
+    read_back(&kavach).await
+}
+
+async fn decisions(kavach: &Kavach, leaf: kavach::AgentId) -> Result<(), Failed> {
     for (in_flight, total) in [(1, 2_000), (16, 30_000), (64, 120_000), (256, 200_000)] {
         let node = kavach.clone();
         let cpu = cpu_time();
@@ -41,6 +54,10 @@ async fn measure() -> Result<(), Failed> {
             (cpu_time() - cpu).as_secs_f64() * 1e6 / total as f64,
         );
     }
+    Ok(())
+}
+
+async fn read_back(kavach: &Kavach) -> Result<(), Failed> {
     let started = now();
     let mut trail = kavach.audit(kavach::audit::Query::default());
     let mut events = 0;
@@ -49,20 +66,26 @@ async fn measure() -> Result<(), Failed> {
     }
     let seconds = started.elapsed().as_secs_f64();
     println!(
-        "\nread back: {events} events at {:.0}/s",
+        "read back: {events} events at {:.0}/s",
         events as f64 / seconds
     );
     Ok(())
 }
 
-async fn line_of_three(kavach: &Kavach) -> Result<kavach::AgentId, Failed> {
-    let top = NewAgent::new(Subject::user("alice")?, "orchestrator").allow("read:mcp:github:*")?;
+/// A line whose top holds its permission under these bounds, and passes them on.
+async fn line_of_three(kavach: &Kavach, bounds: &str) -> Result<kavach::AgentId, Failed> {
+    let permission = format!("read:mcp:github:*{bounds}");
+    let named = |name: &str| format!("{name}{}", bounds.len());
+    let top = NewAgent::new(Subject::user("alice")?, named("orchestrator")).allow(&permission)?;
     let top = kavach.create_agent(top).await?.id;
     let middle = kavach
-        .spawn(&top, Spawn::new("researcher").allow("read:mcp:github:*")?)
+        .spawn(
+            &top,
+            Spawn::new(named("researcher")).allow("read:mcp:github:*")?,
+        )
         .await?
         .id;
-    let leaf = Spawn::new("searcher").allow("read:mcp:github:issues")?;
+    let leaf = Spawn::new(named("searcher")).allow("read:mcp:github:issues")?;
     Ok(kavach.spawn(&middle, leaf).await?.id)
 }
 

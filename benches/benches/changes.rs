@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use kavach::declare::{ApplyOptions, Declaration, DeclaredAgent, DeclaredDelegation, DeclaredEnd};
+use kavach::declare::{ApplyOptions, Declaration, DeclaredDelegation, DeclaredEnd};
 use kavach::{Kavach, Mode, NewAgent, NewDelegation, Subject};
 use kavach_benches::{Failed, drive, now};
 use kavach_store_redb::RedbStore;
@@ -103,8 +103,8 @@ async fn many(kavach: &Kavach, below: usize) -> Result<kavach::AgentId, Failed> 
         };
         let delegations: Result<_, Failed> = (made..made + count).map(delegation).collect();
         let declaration = Declaration {
-            agents: Vec::<DeclaredAgent>::new(),
             delegations: delegations?,
+            ..Declaration::default()
         };
         kavach.apply(&declaration, &ApplyOptions::default()).await?;
         made += count;

@@ -6,6 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+pub mod engine;
+pub mod ours;
+#[cfg(feature = "rivals")]
+pub mod rivals;
+pub mod stopwatch;
+pub mod workload;
+
 /// Whatever stops a bench.
 pub type Failed = Box<dyn Error + Send + Sync>;
 

@@ -46,6 +46,12 @@ const CAMPAIGNS: &[Campaign] = &[
         environment: MORE_CASES,
     },
     Campaign {
+        name: "tokens",
+        what: "tokens natively against Datalog",
+        work: Work::Cargo(&["test", "--release", "--locked", "--package", "kavach-token"]),
+        environment: MORE_CASES,
+    },
+    Campaign {
         name: "fuzz",
         what: "every parser of outside bytes, under its fuzz target",
         work: Work::Fuzz,

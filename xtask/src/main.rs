@@ -1,20 +1,23 @@
 //! The project's own commands, run as `cargo xtask …`.
 //!
 //! `layers` holds the tree against the tables of ARCHITECTURE.md, `test` runs every test and ends
-//! with one line of totals, `ci` runs everything that a change must pass, and `campaign` runs the
-//! same tests for much longer. [`cargo`] is the only module that makes child processes, [`tree`]
-//! the only one that reads the workspace.
+//! with one line of totals, `ci` runs everything that a change must pass, `campaign` runs the
+//! same tests for much longer, and `prove` has Coq check the proof of the policy engine. [`cargo`]
+//! is the only module that makes child processes, [`tree`] the only one that reads the workspace.
 
 mod campaign;
 mod cargo;
 mod ci;
 mod layers;
 mod licences;
+mod prove;
 mod suite;
 mod tree;
 
 use std::env;
 use std::process::ExitCode;
+
+use prove::Differing;
 
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
@@ -30,6 +33,8 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["campaign"] => told(campaign::run_all()),
         ["campaign", name] => told(campaign::run(name)),
+        ["prove"] => told(prove::run(Differing::Refuse)),
+        ["prove", "--write"] => told(prove::run(Differing::Overwrite)),
         unknown => told(Err(format!(
             "`cargo xtask {}` is no command\n\n{}",
             unknown.join(" "),
@@ -60,6 +65,9 @@ cargo xtask layers
 cargo xtask campaign [<name>]
     the long runs, one or all:
 {campaigns}
+cargo xtask prove [--write]
+    the proof of the policy engine, checked by Coq, and the code held against it; with `--write`, the
+    vectors in the tree are written anew
 cargo xtask help
     this text"
     )
