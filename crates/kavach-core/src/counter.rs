@@ -83,7 +83,8 @@ pub struct NothingRecorded;
 
 impl Recorded for NothingRecorded {
     fn room(&self, _: TenantId, charge: &Charge, _: Timestamp) -> Room {
-        if charge.amount <= charge.limit {
+        // Zero is "nothing", also for a call that costs nothing.
+        if charge.limit > 0 && charge.amount <= charge.limit {
             Room::Enough
         } else {
             Room::Never

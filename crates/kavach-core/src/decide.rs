@@ -169,12 +169,14 @@ impl Graph {
         let node = verdict
             .leaf
             .and_then(|leaf| self.node(request.tenant, leaf));
-        let hops = node.into_iter().flat_map(|node| self.walk(node));
+        let hops = node.into_iter().flat_map(|node| self.hops(node));
         let mut charged = Vec::new();
-        for ((_, holding), id) in hops.zip(verdict.matched.grants()) {
-            if let Some(grant) = holding.grants.iter().find(|grant| grant.id == *id) {
-                let bounds = &grant.permission.constraints;
-                charged.extend(charges(request, holding.leaf(), *id, bounds));
+        for ((_, hop), number) in hops.zip(verdict.matched.grants()) {
+            let mut held = self.words.grants(hop.grants());
+            let taken = held.find(|(_, grant)| grant.number() == *number);
+            let bounds = taken.and_then(|(_, grant)| grant.constraints());
+            if let Some(bounds) = bounds.and_then(|bounds| self.words.constraints(bounds)) {
+                charged.extend(charges(request, hop.leaf(), *number, bounds));
             }
         }
         charged

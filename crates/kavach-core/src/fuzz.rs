@@ -7,6 +7,10 @@ use crate::permission::Permission;
 use crate::resource::Resource;
 use crate::shorthand::Base;
 
+mod decisions;
+
+pub use decisions::decisions;
+
 /// One pattern, or two with a line break between them: each prints as it was written, contains itself,
 /// and what both contain, both contain.
 pub fn pattern(bytes: &[u8]) {

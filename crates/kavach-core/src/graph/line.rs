@@ -126,12 +126,16 @@ impl Holding<'_> {
 impl Graph {
     pub(crate) fn node(&self, tenant: TenantId, leaf: Leaf) -> Option<Node> {
         match leaf {
-            Leaf::Root(id) => self
-                .agent_node(tenant, id)
-                .map(|node| Node::Root(node.slot)),
+            Leaf::Root(id) => {
+                let (slot, ..) = self.agent_row(tenant, id)?;
+                Some(Node::Root(slot))
+            }
             Leaf::Delegation(id) => {
-                self.delegation_node(tenant, id)?;
-                self.delegation_slot(id).map(Node::Delegation)
+                let slot = self.delegation_slot(id)?;
+                let to = self.delegation_rows.get(slot)?.to;
+                // Both ends of a delegation are of its tenant.
+                let (_, known) = self.rails(self.agent_rows.get(to)?.tenant);
+                (known == tenant).then_some(Node::Delegation(slot))
             }
         }
     }

@@ -62,6 +62,27 @@ pub(crate) struct Packed<'a> {
     head: u32,
 }
 
+/// Room for ten grants of the usual length.
+const WORDS_USUAL: usize = 64;
+
+/// Whether there is any constraint at all.
+fn is_bounded(constraints: &Constraints) -> bool {
+    let Constraints {
+        expires_at,
+        max_depth,
+        rates,
+        budgets,
+        windows,
+        addresses,
+        args,
+        approvals,
+        min_trust,
+    } = constraints;
+    let lists = rates.is_empty() && budgets.is_empty() && windows.is_empty();
+    let values = expires_at.is_none() && max_depth.is_none() && approvals.is_none();
+    !(lists && values && min_trust.is_none() && addresses.is_none() && args.is_none())
+}
+
 /// What the grant before was packed as.
 struct Before<'a> {
     permission: &'a Permission,
@@ -117,7 +138,7 @@ impl Words {
         &mut self,
         grants: impl IntoIterator<Item = (u32, &'a Permission)>,
     ) -> u32 {
-        let mut words = Vec::new();
+        let mut words = Vec::with_capacity(WORDS_USUAL);
         let mut before: Option<Before<'_>> = None;
         for (number, permission) in grants {
             before = Some(self.pack(number, permission, before.as_ref(), &mut words));
@@ -198,9 +219,9 @@ impl Words {
         packed.actions = self.pack_actions(&permission.actions, before);
         head |= packed.actions.0;
         words.extend(packed.actions.1);
-        if permission.constraints != Constraints::default() {
+        let constraints = &permission.constraints;
+        if is_bounded(constraints) {
             head |= CONSTRAINED;
-            let constraints = &permission.constraints;
             let (number, _) = self
                 .constraints
                 .take(constraints, || Arc::new(constraints.clone()));

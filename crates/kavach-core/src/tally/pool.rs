@@ -112,6 +112,14 @@ impl Pool {
         slices.chain(self.spent.frees_at(now)).min()
     }
 
+    /// The second at which what is taken now is spent at the earliest: `now`, or the latest that anything was
+    /// spent at, if the clock of another node is ahead. What passed by that clock is free, and so it must not
+    /// be spent again before.
+    #[must_use]
+    pub fn counts_at(&self, now: Timestamp) -> Timestamp {
+        self.spent.counts_at(now)
+    }
+
     /// Whether `amount` more could be taken now.
     #[must_use]
     pub fn room(&self, limit: u64, amount: u64, now: Timestamp) -> Room {
@@ -141,6 +149,7 @@ impl Pool {
     /// # Errors
     /// What [`room`](Self::room) says, if that is not `Enough`. Nothing is taken.
     pub fn take(&mut self, ask: &Ask, now: Timestamp) -> Result<Slice, Room> {
+        let now = self.counts_at(now);
         self.tidy(now);
         match self.room(ask.limit, ask.amount, now) {
             Room::Enough => {}

@@ -145,3 +145,17 @@ fn any_bytes_are_a_sound_permission_or_none() {
         text.parse::<Permission>().is_ok()
     });
 }
+
+#[test]
+fn decisions_made_of_bytes_agree_with_the_naive_evaluator() {
+    let files = corpus("decisions");
+    for (file, bytes) in &files {
+        let held = catch_unwind(|| fuzz::decisions(bytes));
+        assert!(held.is_ok(), "corpus/decisions/{file}, see above");
+    }
+    let granted = Cell::new(0);
+    check(500, &vec(any::<u8>(), 0..400), |bytes| {
+        granted.set(granted.get() + fuzz::decisions(&bytes));
+    });
+    assert!(granted.get() > 60, "only {} were granted", granted.get());
+}

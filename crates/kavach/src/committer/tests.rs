@@ -105,3 +105,25 @@ async fn who_is_blamed_is_told_and_the_others_are_kept_in_order() {
         }
     }
 }
+
+#[tokio::test]
+async fn whoever_takes_a_call_back_and_whoever_settles_it_do_not_meet_in_one_batch() {
+    use kavach_core::{EventId, Timestamp};
+
+    let meters = Meters::shared(kavach_core::LogId::from_u128(1), 10, 60);
+    let (of, now) = (EventId::from_u128(7), Timestamp::from_s(100));
+    let debit = meters.debit(TenantId::DEFAULT, of, &[], now).unwrap();
+    debit.has_landed();
+    let key = crate::meters::reservation_key(of);
+    let mut takes_back = part("", "", "");
+    takes_back.work.refunds.push(debit);
+    let mut settles = part("", "", "");
+    settles
+        .work
+        .expectations
+        .push((key.clone(), Expect::Absent));
+    settles.work.deletes.push(key);
+    let mut waiting = VecDeque::from([takes_back, settles, part("", "", "")]);
+    assert_eq!(take_compatible(&mut waiting).len(), 1);
+    assert_eq!(take_compatible(&mut waiting).len(), 2);
+}

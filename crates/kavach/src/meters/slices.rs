@@ -192,7 +192,7 @@ impl Slices {
                         limit: charge.limit,
                         left: slice.units,
                         spent: 0,
-                        last: now,
+                        last: pool.counts_at(now),
                     })),
                     Err(_) if ended || !local.owed.is_empty() => Turn::Write(None),
                     Err(_) => Turn::Leave,

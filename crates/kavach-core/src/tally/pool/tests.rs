@@ -112,6 +112,18 @@ fn a_slice_of_somebody_who_never_came_back_is_spent() {
 }
 
 #[test]
+fn a_node_whose_clock_is_behind_takes_what_it_takes_at_the_latest_second_spent() {
+    let mut shared = pool(Span::Sliding(60));
+    let first = shared.take(&ask(1, 5, 5), at(100)).unwrap();
+    shared.hand_in(&first, 5, at(100));
+    let ahead = shared.take(&ask(1, 5, 1), at(160)).unwrap();
+    shared.hand_in(&ahead, 1, at(160));
+    assert_eq!(shared.counts_at(at(159)), at(160));
+    let behind = shared.take(&ask(2, 5, 1), at(150)).unwrap();
+    assert_eq!(behind.ends_at, at(170));
+}
+
+#[test]
 fn a_slice_of_a_day_is_not_spent_on_the_next() {
     let midnight = NOON_S + 12 * 3_600;
     let mut shared = pool(Span::Day);

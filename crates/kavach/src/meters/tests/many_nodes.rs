@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use kavach_core::LogId;
-use kavach_store::{MemoryStore, Store};
+use kavach_store::{Call, Fault, Faults, FaultyStore, Gate, MemoryStore, Store, When};
 use tokio::task::JoinSet;
 
 use super::*;
@@ -234,4 +234,33 @@ async fn a_pool_that_has_passed_goes_from_the_store() {
             .await
             .is_some()
     );
+}
+
+#[tokio::test]
+async fn a_slice_that_is_being_handed_in_is_not_spent_meanwhile() {
+    let (faults, memory) = (Faults::new(), Arc::new(MemoryStore::new()));
+    let store: Arc<dyn Store> = Arc::new(FaultyStore::new(memory, faults.clone()));
+    let meters = Arc::new(Meters::shared(LogId::from_u128(1), 10, 3_600));
+    let small = charge(counter(1, Span::Total), 80, 1);
+    attempt(&meters, &store, &[small], at(0)).await.unwrap();
+    let gate = Gate::new();
+    faults.inject(Call::Commit, When::Nth(1), Fault::HeldBefore(gate.clone()));
+    let large = Charge {
+        amount: 40,
+        ..small
+    };
+    let waiting = tokio::spawn({
+        let (meters, store) = (Arc::clone(&meters), Arc::clone(&store));
+        async move { attempt(&meters, &store, &[large], at(0)).await.is_some() }
+    });
+    gate.arrived(1).await;
+    let debit = || meters.debit(TenantId::DEFAULT, call(1), &[small], at(0));
+    assert_eq!(debit().unwrap_err(), 0);
+    gate.open();
+    assert!(waiting.await.unwrap());
+    let mut more = 0;
+    while attempt(&meters, &store, &[small], at(0)).await.is_some() {
+        more += 1;
+    }
+    assert_eq!(more, 80 - 40 - 1);
 }
