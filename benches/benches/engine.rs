@@ -12,8 +12,9 @@ use std::time::Duration;
 use kavach_benches::now;
 use kavach_core::{
     Agent, AgentId, AgentKind, AgentStatus, Charge, Delegation, DelegationDraft, DelegationId,
-    Grants, Graph, Guardrail, Leaf, Mode, NothingRecorded, Owner, OwnerStatus, Permission, Record,
-    Recorded, Request, Room, Selector, Stamp, SubjectId, TenantId, Timestamp, TrustLevel, decide,
+    Grants, Graph, Guardrail, Holders, Leaf, Mode, NothingRecorded, Owner, OwnerStatus, Permission,
+    Record, Recorded, Request, Room, Selector, Stamp, SubjectId, TenantId, Timestamp, TrustLevel,
+    decide,
 };
 
 /// A Thursday at noon.
@@ -297,6 +298,43 @@ fn own_grants(number: u128) -> impl Iterator<Item = String> {
 }
 
 /// Ten grants of its own for each of so many agents, and requests by random ones.
+/// Asking the other way round: who can do this, and which of a thousand tools may an agent call.
+fn looking(graph: &Graph, requests: &[Request]) {
+    let started = cpu_ns().unwrap_or(0);
+    let holders = Holders::of(graph);
+    let made = Duration::from_nanos(cpu_ns().unwrap_or(0) - started);
+    let mut named = 0;
+    let taken = nanoseconds(50, |turn| {
+        if let Some(request) = requests.get(turn) {
+            let found = holders.who_can(graph, request, &NothingRecorded, NOW, 10_000);
+            assert!(found.complete, "a list that is not complete");
+            named += found.agents.len();
+        }
+    });
+    println!(
+        "who can: {:.2} ms, {} named on average; the index made in {:.2} s",
+        taken / 1e6,
+        named / 550,
+        made.as_secs_f64()
+    );
+    let tools: Vec<_> = requests
+        .iter()
+        .take(1_000)
+        .map(|request| request.resource.clone())
+        .collect();
+    let taken = nanoseconds(20, |turn| {
+        if let Some(request) = requests.get(turn) {
+            let tools = tools.iter().cloned();
+            black_box(
+                graph
+                    .which_tools(request, tools, &NothingRecorded, NOW)
+                    .count(),
+            );
+        }
+    });
+    println!("which of 1,000 tools: {:.0} us", taken / 1e3);
+}
+
 fn many_agents(agents: u128) {
     let mut graph = owned();
     let mut applying = Duration::ZERO;
@@ -333,6 +371,7 @@ fn many_agents(agents: u128) {
             ask(number, action, &format!("mcp:{target}:x"))
         })
         .collect();
+    looking(&graph, &requests);
     let taken = nanoseconds(200_000, |turn| {
         if let Some(request) = requests.get(turn % requests.len()) {
             black_box(
