@@ -58,6 +58,15 @@ struct Known {
     bounds: HashMap<ApprovalId, Hash>,
 }
 
+/// How many calls wait for people, or were denied by them.
+#[derive(Debug, Default)]
+struct Open {
+    of_agent: usize,
+    /// By lines that begin at the same agent, whatever hangs below it.
+    of_root: usize,
+    of_tenant: usize,
+}
+
 /// One as it lies in the store.
 #[derive(Clone, Debug)]
 struct Entry {
@@ -204,16 +213,24 @@ impl Approvals {
             .collect()
     }
 
-    /// How many of this agent, and of the tenant, wait or were denied at `now`.
-    fn open(&self, tenant: TenantId, agent: AgentId, now: Timestamp) -> (usize, usize) {
+    /// Whether any of this agent waits or was denied at `now`.
+    fn has_open(&self, tenant: TenantId, agent: AgentId, now: Timestamp) -> bool {
         let known = self.lock();
-        let entries = known.get(&tenant).into_iter();
-        let open = entries
-            .flat_map(|known| known.by_bound.values())
-            .filter(|entry| !entry.stored.is_over(now) && entry.stored.used.is_none());
-        open.fold((0, 0), |(agents, all), entry| {
-            (agents + usize::from(entry.stored.agent == agent), all + 1)
-        })
+        let mut entries = known.get(&tenant).into_iter().flat_map(Known::entries);
+        entries.any(|stored| stored.agent == agent && stored.is_open(now))
+    }
+
+    /// How many wait or were denied at `now`.
+    fn open(&self, tenant: TenantId, agent: AgentId, root: AgentId, now: Timestamp) -> Open {
+        let known = self.lock();
+        let entries = known.get(&tenant).into_iter().flat_map(Known::entries);
+        entries
+            .filter(|stored| stored.is_open(now))
+            .fold(Open::default(), |open, stored| Open {
+                of_agent: open.of_agent + usize::from(stored.agent == agent),
+                of_root: open.of_root + usize::from(stored.root() == Some(root)),
+                of_tenant: open.of_tenant + 1,
+            })
     }
 
     /// Up to `most` whose time is over, but for the one that is bound to `but`.
@@ -240,6 +257,10 @@ impl Approvals {
 }
 
 impl Known {
+    fn entries(&self) -> impl Iterator<Item = &Stored> {
+        self.by_bound.values().map(|entry| &*entry.stored)
+    }
+
     fn put(&mut self, bound: Hash, entry: Entry) {
         let id = entry.stored.id;
         if let Some(before) = self.by_bound.insert(bound, entry) {

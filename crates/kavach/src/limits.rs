@@ -40,6 +40,8 @@ pub(crate) const APPROVAL_TTL_S_MAX: u64 = 7 * 24 * 60 * 60;
 /// Calls of one agent that wait for approval, or were denied it, at a time. More is a loop, or a flood that
 /// nobody would read.
 pub(crate) const APPROVALS_OF_AGENT_MAX: usize = 64;
+/// The same by all lines that begin at one agent, so that spawning does not take the tenant's whole room.
+pub(crate) const APPROVALS_OF_ROOT_MAX: usize = 512;
 /// The same for a tenant: about ten megabytes in memory.
 pub(crate) const APPROVALS_OF_TENANT_MAX: usize = 8 * 1024;
 /// Bytes of arguments that are kept for those who approve: what a person can look through.

@@ -12,15 +12,15 @@ use kavach_store::{Expect, Key, StoreError, Version};
 use super::approvers::people_who_say_yes;
 use super::notice::News;
 use super::record::{New, Stored, approval_key, arguments_key};
-use super::{Entry, Standing, Step, arguments, binding};
+use super::{Entry, Open, Standing, Step, arguments, binding};
 use crate::answer::hop_of;
 use crate::call::Call;
 use crate::change::About;
 use crate::committer::Work;
 use crate::error::CannotDecide;
 use crate::limits::{
-    APPROVAL_ARGUMENTS_BYTES_MAX, APPROVALS_OF_AGENT_MAX, APPROVALS_OF_TENANT_MAX,
-    APPROVALS_SWEPT_MAX,
+    APPROVAL_ARGUMENTS_BYTES_MAX, APPROVALS_OF_AGENT_MAX, APPROVALS_OF_ROOT_MAX,
+    APPROVALS_OF_TENANT_MAX, APPROVALS_SWEPT_MAX,
 };
 use crate::node::Kavach;
 use crate::random;
@@ -70,6 +70,21 @@ pub(crate) struct Yes {
     pub(crate) people: u8,
 }
 
+impl Open {
+    /// Why nothing more is laid before people, for the log.
+    fn is_too_much(&self) -> Option<&'static str> {
+        if self.of_agent >= APPROVALS_OF_AGENT_MAX {
+            Some("too many calls of this agent wait for approval, or were denied it")
+        } else if self.of_root >= APPROVALS_OF_ROOT_MAX {
+            Some("too many calls below the same agent wait for approval, or were denied it")
+        } else if self.of_tenant >= APPROVALS_OF_TENANT_MAX {
+            Some("too many calls in this tenant wait for approval, or were denied it")
+        } else {
+            None
+        }
+    }
+}
+
 impl Kavach {
     /// The lines of the agent by which people said yes to this call, the best one first: which one is best
     /// without a yes may change between two tries, with what limits have left.
@@ -81,7 +96,7 @@ impl Kavach {
         now: Timestamp,
     ) -> Vec<(Leaf, Yes)> {
         let (tenant, approvals) = (self.tenant, &self.node.approvals);
-        let Some(agent) = agent.filter(|agent| approvals.open(tenant, *agent, now).0 > 0) else {
+        let Some(agent) = agent.filter(|agent| approvals.has_open(tenant, *agent, now)) else {
             return Vec::new();
         };
         let given = graph.delegations_to(tenant, agent);
@@ -108,16 +123,12 @@ impl Kavach {
     /// at the same time one gets a conflict, and finds the other's when it looks again.
     pub(crate) fn ask_approval(&self, asked: &Asked<'_>) -> Result<Parts, NotAsked> {
         let approvals = &self.node.approvals;
-        let Some(agent) = asked.line.hops.last().map(|hop| hop.agent) else {
+        let (Some(root), Some(leaf)) = (asked.line.hops.first(), asked.line.hops.last()) else {
             return Err(NotAsked::Denied(Reason::UnknownAgent, "a line of nobody"));
         };
-        let (of_agent, of_tenant) = approvals.open(self.tenant, agent, asked.now);
-        if of_agent >= APPROVALS_OF_AGENT_MAX {
-            let words = "too many calls of this agent wait for approval, or were denied it";
-            return Err(NotAsked::Denied(Reason::LimitReached, words));
-        }
-        if of_tenant >= APPROVALS_OF_TENANT_MAX {
-            let words = "too many calls in this tenant wait for approval, or were denied it";
+        let agent = leaf.agent;
+        let open = approvals.open(self.tenant, agent, root.agent, asked.now);
+        if let Some(words) = open.is_too_much() {
             return Err(NotAsked::Denied(Reason::LimitReached, words));
         }
         let id = random::approval_id(self.node.clock.now_ns())?;

@@ -124,6 +124,16 @@ impl Stored {
         now >= self.expires_at
     }
 
+    /// Whether the call waits, or was denied.
+    pub(super) fn is_open(&self, now: Timestamp) -> bool {
+        !self.is_over(now) && self.used.is_none()
+    }
+
+    /// The agent whose root grants the line begins with.
+    pub(super) fn root(&self) -> Option<AgentId> {
+        self.line.first().map(|hop| hop.agent)
+    }
+
     pub(super) fn is_denied(&self) -> bool {
         self.votes.iter().any(|vote| vote.answer == Answer::No)
     }

@@ -3,11 +3,13 @@
 use kavach::{ApprovalState, Authorization};
 use serde_json::json;
 
-use super::{Desk, HOUR_S};
+use super::{Desk, HOUR_S, call};
 use crate::world::{scan, short};
 
 /// Calls of one agent that may wait at a time.
 const OF_AGENT: u64 = 64;
+/// Calls by lines that begin at one agent.
+const OF_ROOT: u64 = 512;
 
 async fn pay(desk: &Desk, amount: u64) -> Authorization {
     desk.make(desk.call(json!({ "amount": amount }))).await
@@ -41,6 +43,27 @@ async fn an_agent_that_floods_is_denied_and_the_others_are_not() {
         .unwrap();
     assert_eq!(short(&pay(&desk, 0).await), "allow");
     assert_eq!(short(&pay(&desk, OF_AGENT).await), "needs approval");
+}
+
+#[tokio::test]
+async fn sub_agents_that_flood_leave_room_for_the_lines_of_others() {
+    let desk = Desk::new().await;
+    let grants = ["pay:app:bank:*"];
+    for clerk in 0..OF_ROOT / OF_AGENT {
+        let name = format!("clerk{clerk}");
+        let clerk = desk.world.spawn(&desk.payer.id, &name, &grants).await;
+        for amount in 0..OF_AGENT {
+            let asked = call(clerk.id, "pay app:bank:acme", json!({ "amount": amount }));
+            assert_eq!(short(&desk.make(asked).await), "needs approval", "{name}");
+        }
+    }
+    let one_more = desk.world.spawn(&desk.payer.id, "one-more", &grants).await;
+    let denied = desk.world.decide(&one_more.id, "pay app:bank:acme").await;
+    assert_eq!(denied, "deny: limit_reached");
+    assert_eq!(short(&pay(&desk, 0).await), "deny: limit_reached");
+    let other = desk.world.agent("other", &["pay:app:bank:*?approve"]).await;
+    let waits = desk.world.decide(&other.id, "pay app:bank:acme").await;
+    assert_eq!(waits, "needs approval");
 }
 
 #[tokio::test]
