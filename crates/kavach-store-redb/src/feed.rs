@@ -34,13 +34,7 @@ pub(crate) fn changes(
     let size = page_size(limit)?;
     let newest = State::read(transaction)?.revision;
     let feed = transaction.open_table(FEED)?;
-    if !reaches_back_to(&feed, after, newest)? {
-        let message = format!(
-            "the changes after revision {} are not here (any more); take a snapshot",
-            after.number()
-        );
-        return Err(StoreError::new(StoreErrorKind::Compacted, message).into());
-    }
+    check_known(&feed, after, newest)?;
     let records = transaction.open_table(RECORDS)?;
     let mut page = ChangesPage {
         changes: Vec::new(),
@@ -84,22 +78,33 @@ fn gap(number: u64) -> Failure {
     ))
 }
 
-/// Whether `after` was committed here, and everything since then is still in the feed.
-fn reaches_back_to(
+/// Fails unless `after` was committed here, and everything since then is still in the feed.
+fn check_known(
     feed: &impl ReadableTable<u64, &'static [u8]>,
     after: Revision,
     newest: Revision,
-) -> Result<bool, Failure> {
-    if after == newest {
-        return Ok(true);
+) -> Result<(), Failure> {
+    let number = after.number();
+    let first = if after == Revision::ZERO { 1 } else { number };
+    let known = match feed.get(first)? {
+        _ if after == newest => true,
+        Some(_) if after == Revision::ZERO => true,
+        Some(stored) => Commit::decode(number, stored.value())?.revision == after,
+        None if (number > 0 || after == Revision::ZERO) && number < newest.number() => {
+            let message = format!(
+                "the changes after revision {number} are not here any more; take a snapshot"
+            );
+            return Err(StoreError::new(StoreErrorKind::Compacted, message).into());
+        }
+        None => false,
+    };
+    if known {
+        return Ok(());
     }
-    if after == Revision::ZERO {
-        return Ok(feed.get(1)?.is_some());
-    }
-    match feed.get(after.number())? {
-        Some(stored) => Ok(Commit::decode(after.number(), stored.value())?.revision == after),
-        None => Ok(false),
-    }
+    let message = format!(
+        "the store never came to this revision {number}: it is another one, or went back; find out which"
+    );
+    Err(StoreError::new(StoreErrorKind::UnknownRevision, message).into())
 }
 
 /// The tag; then for each key the length of the space's name (one byte), the name, the length of the

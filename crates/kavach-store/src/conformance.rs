@@ -163,7 +163,7 @@ macro_rules! conformance_tests {
             feed::pages_of_the_feed_hold_whole_commits,
             feed::the_feed_has_no_gaps_under_concurrent_writers,
             feed::quiet_records_stay_out_of_the_feed,
-            feed::a_revision_that_never_was_is_compacted,
+            feed::a_revision_that_never_was_is_unknown,
             feed::the_feed_survives_reopening,
             feed::the_feed_reaches_back_far_enough,
             trail::events_come_in_order_of_time_log_and_index,

@@ -33,8 +33,11 @@ pub enum StoreErrorKind {
     Locked,
     /// The store may only be read.
     ReadOnly,
-    /// The change feed no longer reaches back that far, or does not know the revision: take a snapshot.
+    /// The change feed no longer reaches back that far: take a snapshot.
     Compacted,
+    /// The store never came to this revision: it is another store, or it went back to before it. Whoever has
+    /// seen the revision must not go on with this store.
+    UnknownRevision,
     /// The call itself is wrong: a key too long, a page of zero. A defect of the caller.
     InvalidInput,
 }

@@ -68,9 +68,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// and as long as it reaches back to the first commit, to [`Revision::ZERO`] too.
     ///
     /// # Errors
-    /// `Compacted` if the feed no longer reaches back to `after`, or if no revision with this number and
-    /// tag was ever committed here: take a snapshot. `Unavailable`, `Corrupt`, `InvalidInput` for a
-    /// limit of zero.
+    /// `Compacted` if the feed no longer reaches back to `after`: take a snapshot. `UnknownRevision` if it
+    /// does, and no revision with this number and tag was ever committed here, or if the number is not
+    /// reached yet: a replica that lost commits has the same numbers with other tags. `Unavailable`,
+    /// `Corrupt`, `InvalidInput` for a limit of zero.
     async fn changes(&self, after: Revision, limit: usize) -> Result<ChangesPage, StoreError>;
 
     /// Reads one page of the audit events that match `query`, in order of time, then log, then index.

@@ -243,7 +243,7 @@ pub(super) async fn quiet_records_stay_out_of_the_feed(harness: &mut dyn Harness
 }
 
 /// A replica that lost commits and went on has the same numbers and other tags.
-pub(super) async fn a_revision_that_never_was_is_compacted(harness: &mut dyn Harness) {
+pub(super) async fn a_revision_that_never_was_is_unknown(harness: &mut dyn Harness) {
     let mut store = harness.fresh().await;
     let mut known = vec![Revision::ZERO];
     for number in 0..3 {
@@ -277,7 +277,7 @@ pub(super) async fn a_revision_that_never_was_is_compacted(harness: &mut dyn Har
                     .expect_err("a stranger was accepted");
                 assert_eq!(
                     *error.kind(),
-                    StoreErrorKind::Compacted,
+                    StoreErrorKind::UnknownRevision,
                     "{stranger:?}: {error}"
                 );
             }
@@ -286,7 +286,7 @@ pub(super) async fn a_revision_that_never_was_is_compacted(harness: &mut dyn Har
             .changes(Revision::new(2, 0), 10)
             .await
             .expect_err("no tag was accepted");
-        assert_eq!(*error.kind(), StoreErrorKind::Compacted);
+        assert_eq!(*error.kind(), StoreErrorKind::UnknownRevision);
     }
 }
 

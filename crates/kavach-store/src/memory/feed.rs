@@ -52,17 +52,22 @@ impl Feed {
                 .get(place)
                 .is_some_and(|(revision, _)| *revision == after),
         };
-        let number = after.number().checked_sub(self.base.number());
-        let skipped = number
-            .and_then(|number| usize::try_from(number).ok())
-            .filter(known);
-        let skipped = skipped.ok_or_else(|| {
+        let number = after.number();
+        let Some(skipped) = number.checked_sub(self.base.number()) else {
             let message = format!(
-                "the changes after revision {} are not here (any more); take a snapshot",
-                after.number()
+                "the changes after revision {number} are not here any more; take a snapshot"
             );
-            StoreError::new(StoreErrorKind::Compacted, message)
-        })?;
+            return Err(StoreError::new(StoreErrorKind::Compacted, message));
+        };
+        let skipped = usize::try_from(skipped).ok().filter(known);
+        let skipped = skipped.ok_or_else(|| unknown(number))?;
         Ok(self.commits.iter().skip(skipped))
     }
+}
+
+fn unknown(number: u64) -> StoreError {
+    let message = format!(
+        "the store never came to this revision {number}: it is another one, or went back; find out which"
+    );
+    StoreError::new(StoreErrorKind::UnknownRevision, message)
 }

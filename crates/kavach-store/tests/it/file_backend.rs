@@ -271,8 +271,8 @@ impl State {
         };
         let skipped = skipped.ok_or_else(|| {
             StoreError::new(
-                StoreErrorKind::Compacted,
-                "there was no such revision; take a snapshot",
+                StoreErrorKind::UnknownRevision,
+                "the store never came to this revision; find out which store it is",
             )
         })?;
         let mut page = ChangesPage {

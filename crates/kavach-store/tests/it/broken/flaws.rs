@@ -282,10 +282,10 @@ pub(super) const FLAWS: &[(Flaw, &[&str])] = {
             FeedListsQuietRecords,
             &["quiet_records_stay_out_of_the_feed"],
         ),
-        (FeedIgnoresTags, &["a_revision_that_never_was_is_compacted"]),
+        (FeedIgnoresTags, &["a_revision_that_never_was_is_unknown"]),
         (
             FeedAcceptsTheFuture,
-            &["a_revision_that_never_was_is_compacted"],
+            &["a_revision_that_never_was_is_unknown"],
         ),
         (FeedForgetsOnReopen, &["the_feed_survives_reopening"]),
         (FeedIsShort, &["the_feed_reaches_back_far_enough"]),
