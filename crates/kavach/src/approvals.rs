@@ -35,7 +35,7 @@ pub(crate) use binding::binding;
 pub use listener::{ApprovalListener, NotDelivered};
 pub(crate) use notice::{Heard, RunningHerald};
 use notice::{Kept, Notice};
-use record::{APPROVALS, Stored, arguments_key, bound_of};
+use record::{APPROVALS, Stored, approval_key, arguments_key, bound_of};
 pub use request::{ApprovalArgs, ApprovalRequest, ApprovalState, ApprovalVote};
 pub use vote::Voted;
 #[cfg(feature = "webhook")]
@@ -132,6 +132,41 @@ impl Approvals {
             }
         }
         *self.lock() = known;
+        Ok(())
+    }
+
+    /// Reads those that are bound to these anew, because people may have answered at another node.
+    ///
+    /// What is read may be older than what a commit of this node just landed. Then whoever rests on it gets a
+    /// conflict, and reads again.
+    pub(crate) async fn read(
+        &self,
+        store: &dyn Store,
+        tenant: TenantId,
+        bounds: &[Hash],
+    ) -> Result<(), StoreError> {
+        let keys: Vec<Key> = bounds
+            .iter()
+            .map(|bound| approval_key(tenant, bound))
+            .collect();
+        let found = store.read(&keys).await?;
+        let mut read = Vec::with_capacity(bounds.len());
+        for record in found.records {
+            let entry = record.map(|record| {
+                let stored = Arc::new(Stored::decode(&record.bytes)?);
+                let version = record.version;
+                Ok::<_, StoreError>(Entry { stored, version })
+            });
+            read.push(entry.transpose()?);
+        }
+        let mut known = self.lock();
+        let known = known.entry(tenant).or_default();
+        for (bound, entry) in bounds.iter().zip(read) {
+            match entry {
+                Some(entry) => known.put(*bound, entry),
+                None => known.remove(bound),
+            }
+        }
         Ok(())
     }
 

@@ -28,6 +28,8 @@ enum Tried {
     Answered(Box<Authorization>),
     /// Somebody was faster at what the answer rests on: try again.
     Contended,
+    /// People may have said something to another node, about the call as it is bound by these.
+    AskOthers(Vec<Hash>),
 }
 
 impl Kavach {
@@ -78,15 +80,29 @@ impl Kavach {
             None => None,
         };
         let mut address = call.context.ip.map(|ip| ip.to_canonical().to_string());
+        // Where the node has its store for itself, it knows what people said.
+        let mut heard = self.node.follower.is_none();
         for _ in 0..AUTHORIZE_TRIES_MAX {
+            self.node.be_fresh(call.at_least).await;
             let fields = PrivateFields {
                 // Where the owner was erased meanwhile, it is not kept where the call came from.
                 address: address.take(),
                 ..PrivateFields::default()
             };
-            match self.attempt(&call, args_hash, fields, started_ns).await? {
+            let times = (started_ns, heard);
+            match self.attempt(&call, args_hash, fields, times).await? {
                 Tried::Answered(answer) => return Ok(*answer),
-                Tried::Contended => {}
+                Tried::Contended => {
+                    self.node.take_in_others().await;
+                    heard = self.node.follower.is_none();
+                }
+                Tried::AskOthers(bounds) => {
+                    let approvals = &self.node.approvals;
+                    approvals
+                        .read(&*self.node.store, self.tenant, &bounds)
+                        .await?;
+                    heard = true;
+                }
             }
         }
         let now = whole_seconds(started_ns);
@@ -102,7 +118,7 @@ impl Kavach {
         call: &Call,
         args_hash: Option<Hash>,
         fields: PrivateFields,
-        started_ns: u64,
+        (started_ns, heard): (u64, bool),
     ) -> Result<Tried, CannotDecide> {
         let now_ns = self.node.clock.now_ns();
         let id = random::event_id(now_ns)?;
@@ -114,6 +130,12 @@ impl Kavach {
             let mut decided = self.decide(&state, call, 0, &books, now);
             if decided.verdict.decision == Decision::NeedsApproval {
                 let hash = args_hash.as_ref();
+                if !heard {
+                    let bounds = self.bindings(&state.graph, decided.agent, (call, hash));
+                    return Ok(Tried::AskOthers(
+                        bounds.into_iter().map(|(_, bound)| bound).collect(),
+                    ));
+                }
                 match self.consult(&state, &mut decided, (call, hash), id, now)? {
                     Some(parts) => work = parts,
                     None => return Ok(Tried::Contended),

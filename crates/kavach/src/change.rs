@@ -124,6 +124,7 @@ impl Kavach {
         also: &[Key],
         plan: impl Fn(&Graph, Timestamp) -> Planned,
     ) -> Result<Done, ChangeError> {
+        self.node.take_in_others().await;
         for _ in 0..CHANGE_TRIES_MAX {
             let (refused, mut work, audit_id) = self.work_out(kind, &plan)?;
             if refused.is_none() {
@@ -137,7 +138,7 @@ impl Kavach {
                         audit_id,
                     });
                 }
-                (Err(Failure::Conflict), _) => {}
+                (Err(Failure::Conflict), _) => self.node.take_in_others().await,
                 (Err(failure @ Failure::Store(_)), _) => {
                     return Err(FailedCommit::from(failure).into());
                 }

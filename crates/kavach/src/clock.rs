@@ -12,6 +12,10 @@ pub trait Clock: fmt::Debug + Send + Sync {
 
     /// The same in whole seconds, rounded down.
     fn now(&self) -> Timestamp;
+
+    /// Nanoseconds since some moment before: never goes back, whoever sets the clock, and counts the time in
+    /// which the machine is suspended. Leases run on it.
+    fn elapsed_ns(&self) -> u64;
 }
 
 /// The clock of the machine.
@@ -33,6 +37,27 @@ impl Clock for SystemClock {
 
     fn now(&self) -> Timestamp {
         whole_seconds(self.now_ns())
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn elapsed_ns(&self) -> u64 {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+        seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
+    }
+
+    /// What the standard library has: on some systems it stands still while the machine is suspended.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads a clock"
+    )]
+    fn elapsed_ns(&self) -> u64 {
+        use std::sync::OnceLock;
+        use std::time::Instant;
+        static START: OnceLock<Instant> = OnceLock::new();
+        let since = Instant::now().saturating_duration_since(*START.get_or_init(Instant::now));
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
@@ -63,6 +88,10 @@ impl Clock for ManualClock {
 
     fn now(&self) -> Timestamp {
         whole_seconds(self.now_ns())
+    }
+
+    fn elapsed_ns(&self) -> u64 {
+        self.now_ns()
     }
 }
 

@@ -14,9 +14,11 @@ use kavach_store::{
 use tokio::sync::{mpsc, oneshot};
 
 use crate::approvals::{self, Approvals};
+use crate::clock::Clock;
 use crate::error::FailedCommit;
 use crate::limits::{BATCH_EVENTS_MAX, BATCH_KEYS_MAX, GATHER_ROUNDS_MAX, HEAD_CONFLICTS_MAX};
 use crate::meters::{Debit, Ledger, Meters, Settlement, Share, Staged, reservation_of};
+use crate::nodes::{Follower, Freshness, Renewal, Seat};
 use crate::trust;
 use crate::view::{View, read_one};
 
@@ -86,6 +88,11 @@ impl From<Failure> for FailedCommit {
 
 #[derive(Debug)]
 pub(crate) struct Committer {
+    pub(crate) seat: Seat,
+    pub(crate) freshness: Arc<Freshness>,
+    /// `None` where the node has its store for itself.
+    pub(crate) follower: Option<Arc<Follower>>,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) view: Arc<View>,
     pub(crate) approvals: Arc<Approvals>,
@@ -113,8 +120,10 @@ pub(crate) struct Doubt {
 /// One batch of several parts.
 struct Together {
     batch: Batch,
-    /// Which part each expectation is of; `None`: the head's.
+    /// Which part each expectation is of; `None`: the node's own.
     owners: Vec<Option<usize>>,
+    /// What the others are told of the node, if it is time.
+    renewal: Option<Renewal>,
     /// The head after it.
     head: Head,
     /// The counters after it.
@@ -129,7 +138,7 @@ impl Committer {
             if waiting.is_empty() {
                 match parts.recv().await {
                     Some(part) => waiting.push_back(part),
-                    None => return self.trust.close(&*self.store).await,
+                    None => return self.close().await,
                 }
                 self.gather(&parts).await;
             }
@@ -141,6 +150,13 @@ impl Committer {
             let together = take_compatible(&mut waiting);
             self.commit(together).await;
             self.trust.store_if_due(&*self.store).await;
+        }
+    }
+
+    async fn close(mut self) {
+        self.trust.close(&*self.store).await;
+        if let Err(error) = self.seat.leave(&*self.store).await {
+            tracing::warn!(%error, "the node's seat could not be left; it is free once its lease is over");
         }
     }
 
@@ -181,6 +197,7 @@ impl Committer {
                 fail(parts, &Arc::new(error));
                 return None;
             }
+            let sent_ns = self.freshness.now_ns();
             let together = match self.together(&parts) {
                 Ok(together) => together,
                 Err(error) => {
@@ -191,12 +208,17 @@ impl Committer {
             let Together {
                 batch,
                 owners,
+                renewal,
                 head,
                 staged,
             } = together;
             match self.store.commit(batch).await {
                 Ok(committed) => {
-                    self.landed(parts, head, staged, committed);
+                    if let Some(renewal) = renewal {
+                        self.freshness.seated(sent_ns);
+                        self.seat.renew(renewal, committed.version);
+                    }
+                    self.landed(parts, head, staged, committed).await;
                     return None;
                 }
                 Err(error) => match error.kind() {
@@ -206,7 +228,7 @@ impl Committer {
                             .filter_map(|at| owners.get(*at).copied().flatten())
                             .collect();
                         if blamed.is_empty() {
-                            // Only the head can have failed: somebody else wrote to this log.
+                            // The node's own: somebody else wrote to this log, or took the seat.
                             self.in_doubt = true;
                             head_conflicts += 1;
                             if head_conflicts > HEAD_CONFLICTS_MAX {
@@ -260,12 +282,28 @@ impl Committer {
         }
         let staged = self.stage(parts);
         staged.write(&self.ledger, &mut batch)?;
+        batch.expectations.push(self.seat.expectation());
+        owners.resize(batch.expectations.len(), None);
+        let renewal = self.renew_seat(&mut batch)?;
         Ok(Together {
             batch,
             owners,
+            renewal,
             head,
             staged,
         })
+    }
+
+    /// Tells the other nodes that this one is alive and how far it has come, if they do not know.
+    fn renew_seat(&self, batch: &mut Batch) -> Result<Option<Renewal>, StoreError> {
+        let revision = self.view.revision().number();
+        let is_news = revision > self.seat.revision() || self.freshness.is_seat_due();
+        if self.seat.is_alone() || !is_news {
+            return Ok(None);
+        }
+        let (key, bytes, renewal) = self.seat.renewed(revision, self.clock.now())?;
+        batch.puts.push((key, bytes));
+        Ok(Some(renewal))
     }
 
     /// What the parts do to the counters, in their order. However many of them count at one counter, it is
@@ -302,27 +340,14 @@ impl Committer {
         self.doubt = Some(Doubt { head, debits, back });
     }
 
-    fn landed(&mut self, parts: Vec<Part>, head: Head, staged: Staged, committed: Committed) {
+    async fn landed(&mut self, parts: Vec<Part>, head: Head, staged: Staged, committed: Committed) {
         if head.size() > self.head.size() {
             self.head_version = Some(committed.version);
         }
         let events = parts.iter().flat_map(|part| &part.work.events);
         self.trust.landed(&self.head, events);
         self.head = head;
-        let stamp = Stamp(committed.version.as_u64());
-        // A commit of events alone leaves the revision as it is, and the graph.
-        if committed.revision != self.view.revision() {
-            let records = parts.iter().flat_map(|part| &part.work.records);
-            self.view.advance(committed.revision, records, |graph| {
-                for part in &parts {
-                    for record in &part.work.records {
-                        graph.apply(record.clone(), stamp)?;
-                    }
-                    part.work.erases.iter().for_each(|key| graph.erase(key));
-                }
-                Ok(())
-            });
-        }
+        self.take_in(&parts, committed).await;
         let steps = parts.iter().flat_map(|part| &part.work.approvals);
         self.approvals.landed(steps, committed.version);
         let debits = parts.iter().flat_map(|part| &part.work.debits);
@@ -334,8 +359,46 @@ impl Committer {
         }
     }
 
+    /// Moves the view on to what was committed: a commit of events alone leaves the graph as it is.
+    async fn take_in(&self, parts: &[Part], committed: Committed) {
+        let changes = |part: &Part| !(part.work.records.is_empty() && part.work.erases.is_empty());
+        let Some(follower) = &self.follower else {
+            let stamp = Stamp(committed.version.as_u64());
+            if committed.revision != self.view.revision() {
+                let records = parts.iter().flat_map(|part| &part.work.records);
+                self.view.advance(committed.revision, records, |graph| {
+                    for part in parts {
+                        for record in &part.work.records {
+                            graph.apply(record.clone(), stamp)?;
+                        }
+                        part.work.erases.iter().for_each(|key| graph.erase(key));
+                    }
+                    Ok(())
+                });
+            }
+            return;
+        };
+        if !parts.iter().any(changes) {
+            if committed.revision.number() > self.view.revision().number() {
+                follower.wake();
+            }
+            return;
+        }
+        // INVARIANT (in order): between the view and this commit there may be others' changes.
+        self.freshness.require(committed.revision.number());
+        if let Err(error) = follower.refresh().await {
+            tracing::error!(%error, "a change was committed and cannot be read back; nothing is allowed until it can");
+        }
+    }
+
     /// After a commit that may or may not have landed: takes the head and the changes as they are now.
     async fn resolve(&mut self) -> Result<(), StoreError> {
+        if let Err(error) = self.seat.reload(&*self.store).await {
+            if *error.kind() == StoreErrorKind::Locked {
+                self.view.break_off();
+            }
+            return Err(error);
+        }
         let key = head_key(&self.head);
         if let Some(record) = read_one(&*self.store, &key).await? {
             self.head = Head::decode(&record.bytes).map_err(|cause| {

@@ -88,5 +88,30 @@ pub(crate) const TRUST_DAYS_KEPT: u32 = 64;
 pub(crate) const TRUST_STORED_EVERY: u64 = 4 * 1024;
 /// The same where the node closes: somebody opens it soon, perhaps for one command.
 pub(crate) const TRUST_STORED_AT_CLOSE: u64 = 256;
+/// Nanoseconds of events after which a node that shares its store stores what they come to, for the others.
+pub(crate) const TRUST_SHARED_EVERY_NS: u64 = 2_000_000_000;
+/// Agents of which a node reads again what others recorded, each time. Others are read the next time.
+pub(crate) const TRUST_ASKED_MAX: usize = 256;
+/// Questions about the graph after which approvals and trust are asked about too: once a second or so.
+pub(crate) const POLLS_FOR_OTHERS: u32 = 10;
 /// Records of trust in one batch. At some hundred bytes each, well within what a store takes.
 pub(crate) const TRUST_STORED_KEYS_MAX: usize = 16 * 1024;
+/// Milliseconds for which a node may say yes after it asked what other nodes changed, where the host says
+/// nothing else: a person does not notice it, and a busy database answers in time.
+pub(crate) const NODE_LEASE_MS: u64 = 500;
+/// The same at least and at most: below, a hiccup denies; above, a revocation is late.
+pub(crate) const NODE_LEASE_MS_MIN: u64 = 50;
+pub(crate) const NODE_LEASE_MS_MAX: u64 = 10_000;
+/// Milliseconds between two questions: four may fail before the lease is over.
+pub(crate) const NODE_POLL_MS: u64 = 100;
+/// Seconds for which a node holds a slice of a limit that nodes share, where the host says nothing else.
+pub(crate) const SHARED_LIMITS_LEASE_S: u64 = 10;
+/// Seconds after which a node that says nothing says no more yes, and twice that until others take its seat:
+/// clocks of nodes may differ by as much.
+pub(crate) const SEAT_LEASE_S: u64 = 60;
+/// Nodes that share a store. Each keeps the whole graph in memory, so there are tens, not thousands.
+pub(crate) const SEATS_MAX: u32 = 1_024;
+/// How often a node tries to take a seat, because others take it first.
+pub(crate) const SEAT_TRIES_MAX: usize = 64;
+/// Milliseconds between two looks at how far the other nodes have come.
+pub(crate) const WAIT_POLL_MS: u64 = 10;

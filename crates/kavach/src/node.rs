@@ -2,29 +2,24 @@
 
 use std::sync::Arc;
 
-use kavach_audit::{Event, Head};
+use kavach_audit::Event;
 use kavach_core::{LogId, TenantId, Timestamp};
-use kavach_store::{
-    Batch, Committed, Expect, Key, MasterKey, Migration, Space, Store, StoreError, StoreErrorKind,
-};
+use kavach_store::{Committed, MasterKey, Migration, Store};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::approvals::{ApprovalListener, Approvals, Heard, RunningHerald};
 use crate::clock::{Clock, SystemClock};
-use crate::committer::{Committer, Failure, LOG_HEADS, Part, Work};
+use crate::committer::{Committer, Failure, Part, Work};
 use crate::error::{FailedCommit, OpenError};
 use crate::limits::{
-    APPROVAL_TTL_S, APPROVAL_TTL_S_MAX, LEASE_S_MAX, LEASE_S_MIN, QUEUE_MAX, RESERVATION_DEFAULT_S,
-    RESERVATION_MAX_S,
+    APPROVAL_TTL_S, APPROVAL_TTL_S_MAX, QUEUE_MAX, RESERVATION_DEFAULT_S, RESERVATION_MAX_S,
 };
 use crate::meters::{HandIn, Meters, OpenedMeters, Tending};
+use crate::nodes::{Followed, Follower, Following, Freshness, Place, Sharing};
 use crate::people::{People, check_master_key};
 use crate::random;
 use crate::trust;
-use crate::view::{View, read_one};
-
-/// What a store remembers of the node that writes to it.
-const NODES: Space = Space::quiet("node");
+use crate::view::View;
 
 /// The control plane for a team's agents, on one store.
 ///
@@ -49,6 +44,12 @@ pub(crate) struct Node {
     /// Whoever sets guardrails: two at a time would both find room for the last one.
     pub(crate) guarding: tokio::sync::Mutex<()>,
     tending: Option<Tending>,
+    /// This run of the node.
+    pub(crate) run: LogId,
+    pub(crate) freshness: Arc<Freshness>,
+    /// `None` where the node has its store for itself.
+    pub(crate) follower: Option<Arc<Follower>>,
+    following: Option<Following>,
     parts: mpsc::Sender<Part>,
     committer: std::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
@@ -62,7 +63,7 @@ pub struct Builder {
     approval_ttl_s: u64,
     approval_listener: Option<Arc<dyn ApprovalListener>>,
     settle_within_s: u64,
-    lease_s: Option<u64>,
+    sharing: Option<Sharing>,
 }
 
 impl Builder {
@@ -104,15 +105,12 @@ impl Builder {
         self
     }
 
-    /// Shares limits with other nodes on the same store: this one takes slices of them, spends those without
-    /// asking, and hands in what is left when a slice's lease is over. Between 1 second and 10 minutes; ten
-    /// seconds are a good start.
-    ///
-    /// The promise is one-sided then: in no window are there ever more calls than a limit allows, and there
-    /// may be fewer, by what a node took and did not hand in because it died.
+    /// Shares the store with other nodes, each of which says so too. The node follows what the others change,
+    /// and says yes only while it is fresh; see `docs/many-nodes.md` for what is promised, and why. A node
+    /// that opens without this has its store for itself, and loses it to one that opens with it.
     #[must_use]
-    pub fn shared_limits(mut self, lease_s: u64) -> Self {
-        self.lease_s = Some(lease_s.clamp(LEASE_S_MIN, LEASE_S_MAX));
+    pub fn shared(mut self, sharing: Sharing) -> Self {
+        self.sharing = Some(sharing);
         self
     }
 
@@ -120,100 +118,113 @@ impl Builder {
     ///
     /// # Errors
     /// If the store cannot be used, is of a newer version, or is damaged.
-    pub async fn open(self) -> Result<Kavach, OpenError> {
+    pub async fn open(mut self) -> Result<Kavach, OpenError> {
         self.store.migrate(Migration::Apply).await?;
-        let view = Arc::new(View::load(&*self.store).await?);
-        let log = own_log(&*self.store, &*self.clock).await?;
+        // Whoever comes with the wrong key takes nobody's place.
         if let Some(master) = &self.master_key {
             check_master_key(&*self.store, master).await?;
         }
-        let key = Key::new(LOG_HEADS, log.as_u128().to_be_bytes());
-        let found = read_one(&*self.store, &key).await?;
-        let head = match &found {
-            Some(record) => {
-                Head::decode(&record.bytes).map_err(|error| OpenError::Head(error.to_string()))?
-            }
-            None => Head::empty(log),
-        };
+        let place = Place::take(&*self.store, &self.clock, self.sharing).await?;
+        let books = self.read_books(&place).await?;
+        Ok(self.start(place, books))
+    }
+
+    /// Reads what the node keeps in memory besides the graph.
+    async fn read_books(&mut self, place: &Place) -> Result<ReadBooks, OpenError> {
         let heard = Heard {
             store: &self.store,
-            view: &view,
+            view: &place.view,
             clock: &self.clock,
             master: self.master_key.as_ref(),
-            listener: self.approval_listener,
+            listener: self.approval_listener.take(),
         };
         let (approvals, herald) = heard.open(self.approval_ttl_s).await?;
-        let opened =
-            OpenedMeters::open(&self.store, &self.clock, self.lease_s, self.settle_within_s);
-        let OpenedMeters {
-            meters,
-            ledger,
-            tending,
-        } = opened.await?;
-        let tenants: Vec<_> = view.read().graph.tenants().collect();
-        let now_ns = self.clock.now_ns();
-        let keeper = trust::Keeper::load(&*self.store, &head, &tenants, now_ns).await?;
-        let trust = keeper.book();
+        let lease_s = self.sharing.map(Sharing::limits_lease);
+        let counted =
+            OpenedMeters::open(&self.store, &self.clock, lease_s, self.settle_within_s).await?;
+        let tenants: Vec<_> = place.view.read().graph.tenants().collect();
+        let (now_ns, sharing) = (self.clock.now_ns(), self.sharing.is_some());
+        let keeper = trust::Keeper::load(&*self.store, &place.head, &tenants, now_ns, sharing);
+        Ok(ReadBooks {
+            approvals,
+            herald,
+            counted,
+            keeper: keeper.await?,
+        })
+    }
+
+    fn start(self, place: Place, books: ReadBooks) -> Kavach {
+        let ReadBooks {
+            approvals,
+            herald,
+            counted,
+            keeper,
+        } = books;
         let (sender, receiver) = mpsc::channel(QUEUE_MAX);
-        let committer = Committer {
-            store: Arc::clone(&self.store),
-            view: Arc::clone(&view),
-            approvals: Arc::clone(&approvals),
-            trust: keeper,
-            head,
-            head_version: found.map(|record| record.version),
-            in_doubt: false,
-            meters: Arc::clone(&meters),
-            ledger,
-            doubt: None,
-        };
-        let committer = tokio::spawn(committer.run(receiver));
+        let trust = keeper.book();
+        let following = self.sharing.map(|sharing| {
+            let followed = Followed {
+                store: Arc::clone(&self.store),
+                view: Arc::clone(&place.view),
+                freshness: Arc::clone(&place.freshness),
+                approvals: Arc::clone(&approvals),
+                trust: Arc::clone(&trust),
+                log: place.seat.log(),
+                sharing,
+            };
+            Following::start(followed, sender.downgrade())
+        });
+        let follower = following.as_ref().map(Following::follower);
         let node = Node {
             people: People::new(self.master_key),
             trust,
-            approvals,
+            approvals: Arc::clone(&approvals),
             herald,
-            meters,
+            meters: Arc::clone(&counted.meters),
             guarding: tokio::sync::Mutex::default(),
-            tending,
-            store: self.store,
-            view,
-            clock: self.clock,
+            tending: counted.tending,
+            run: place.seat.run(),
+            freshness: Arc::clone(&place.freshness),
+            follower: follower.clone(),
+            following,
+            store: Arc::clone(&self.store),
+            view: Arc::clone(&place.view),
+            clock: Arc::clone(&self.clock),
             parts: sender,
-            committer: std::sync::Mutex::new(Some(committer)),
+            committer: std::sync::Mutex::default(),
         };
-        Ok(Kavach {
+        let committer = Committer {
+            seat: place.seat,
+            freshness: place.freshness,
+            follower,
+            clock: self.clock,
+            store: self.store,
+            view: place.view,
+            approvals,
+            trust: keeper,
+            head: place.head,
+            head_version: place.head_version,
+            in_doubt: false,
+            meters: counted.meters,
+            ledger: counted.ledger,
+            doubt: None,
+        };
+        let running = tokio::spawn(committer.run(receiver));
+        let task = node.committer.lock();
+        *task.unwrap_or_else(std::sync::PoisonError::into_inner) = Some(running);
+        Kavach {
             node: Arc::new(node),
             tenant: TenantId::DEFAULT,
-        })
+        }
     }
 }
 
-/// The log that this store's node writes to; made at the first opening.
-async fn own_log(store: &dyn Store, clock: &dyn Clock) -> Result<LogId, OpenError> {
-    let key = Key::new(NODES, *b"local");
-    for _ in 0..2 {
-        let found = read_one(store, &key).await?;
-        if let Some(record) = found {
-            let text = String::from_utf8_lossy(&record.bytes).into_owned();
-            return text
-                .parse()
-                .map_err(|error: kavach_core::ParseError| OpenError::Head(error.to_string()));
-        }
-        let log = random::log_id(clock.now_ns())?;
-        let batch = Batch {
-            expectations: vec![(key.clone(), Expect::Absent)],
-            puts: vec![(key.clone(), log.to_string().into_bytes())],
-            ..Batch::default()
-        };
-        match store.commit(batch).await {
-            Ok(_) => return Ok(log),
-            Err(error) if matches!(error.kind(), StoreErrorKind::Conflict(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let words = "another node keeps opening this store; stop it first";
-    Err(StoreError::new(StoreErrorKind::Locked, words).into())
+/// What a node keeps in memory besides the graph, as it opens.
+struct ReadBooks {
+    approvals: Arc<Approvals>,
+    herald: RunningHerald,
+    counted: OpenedMeters,
+    keeper: trust::Keeper,
 }
 
 impl Kavach {
@@ -234,7 +245,7 @@ impl Kavach {
             approval_ttl_s: APPROVAL_TTL_S,
             approval_listener: None,
             settle_within_s: RESERVATION_DEFAULT_S,
-            lease_s: None,
+            sharing: None,
         }
     }
 
@@ -277,11 +288,15 @@ impl Kavach {
             approvals,
             herald,
             tending,
+            following,
             meters,
             store,
             clock,
             ..
         } = node;
+        if let Some(following) = following {
+            following.end().await;
+        }
         drop((parts, approvals));
         let task = committer
             .into_inner()
@@ -300,6 +315,38 @@ impl Kavach {
 }
 
 impl Node {
+    /// Where the node shares its store: makes sure that it is fresh, and has come to a revision if one is
+    /// named. What it cannot make sure of, the decision finds out.
+    pub(crate) async fn be_fresh(&self, at_least: Option<u64>) {
+        let Some(follower) = &self.follower else {
+            return;
+        };
+        let behind = at_least.is_some_and(|least| self.view.revision().number() < least);
+        let asked = if behind {
+            follower.refresh().await
+        } else {
+            follower.refresh_if_stale().await
+        };
+        if let Err(error) = asked {
+            tracing::warn!(%error, "the node is not fresh; denied");
+        }
+        // The machine was suspended, or the store away for long: others hear that it is back.
+        if self.freshness.is_seat_over() {
+            let _ = self.commit(Work::default()).await;
+        }
+    }
+
+    /// Where the node shares its store: takes in what others changed, before something is planned on it, or
+    /// because what was planned did not fit it. Whoever cannot goes on: what they commit expects what they
+    /// saw.
+    pub(crate) async fn take_in_others(&self) {
+        if let Some(follower) = &self.follower
+            && let Err(error) = follower.refresh().await
+        {
+            tracing::warn!(%error, "other nodes' changes are not known; trying again");
+        }
+    }
+
     /// Hands work to the committer and waits until it is durable.
     pub(crate) async fn commit(
         &self,

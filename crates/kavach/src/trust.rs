@@ -5,7 +5,7 @@
 //! far in the log that goes. At opening, what was stored is read, and the events since then are read from
 //! the trail: none is lost and none counts twice, whenever the process ended.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
@@ -14,9 +14,12 @@ use kavach_core::{
     trust_points, trust_score,
 };
 
+use crate::limits::TRUST_ASKED_MAX;
+
 mod explain;
 mod fact;
 mod keeper;
+mod others;
 mod record;
 
 pub use explain::{LineTrust, TrustExplained};
@@ -27,12 +30,17 @@ pub(crate) use keeper::Keeper;
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     pages: RwLock<HashMap<(TenantId, AgentId), Page>>,
+    /// Who was asked about since the others' facts were read last; `None` where there are no others.
+    asked: Option<Mutex<HashSet<(TenantId, AgentId)>>>,
 }
 
 /// What is recorded of one agent.
 #[derive(Debug, Default)]
 struct Page {
+    /// What the log of this node says.
     facts: Facts,
+    /// The same with what those of other nodes say, if they say anything.
+    all: Option<Box<Facts>>,
     /// The last day of which there is a fact.
     last_day: u32,
     /// What the days before today come to, as long as it holds.
@@ -42,6 +50,23 @@ struct Page {
 }
 
 impl Book {
+    /// A book of which other nodes keep copies of their own.
+    fn shared() -> Self {
+        Self {
+            asked: Some(Mutex::default()),
+            ..Self::default()
+        }
+    }
+
+    fn note_asked(&self, agent: &Agent) {
+        if let Some(asked) = &self.asked {
+            let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+            if asked.len() < TRUST_ASKED_MAX {
+                asked.insert((agent.tenant, agent.id));
+            }
+        }
+    }
+
     /// How far an agent is trusted at `now`.
     pub(crate) fn level(&self, agent: &Agent, now: Timestamp) -> TrustLevel {
         TrustLevel::of_score(self.points(agent, now))
@@ -49,6 +74,7 @@ impl Book {
 
     /// The agent's score at `now`.
     pub(crate) fn points(&self, agent: &Agent, now: Timestamp) -> u8 {
+        self.note_asked(agent);
         let standing = Standing::of(agent);
         let pages = self.pages.read().unwrap_or_else(PoisonError::into_inner);
         match pages.get(&(agent.tenant, agent.id)) {
@@ -59,16 +85,41 @@ impl Book {
 
     /// The same with all that it is made of.
     pub(crate) fn score(&self, agent: &Agent, now: Timestamp) -> TrustScore {
+        self.note_asked(agent);
         let standing = Standing::of(agent);
         let pages = self.pages.read().unwrap_or_else(PoisonError::into_inner);
         match pages.get(&(agent.tenant, agent.id)) {
-            Some(page) => trust_score(&page.facts, &standing, now),
+            Some(page) => trust_score(page.all(), &standing, now),
             None => trust_score(&Facts::new(), &standing, now),
         }
     }
 }
 
 impl Page {
+    /// What all logs say.
+    fn all(&self) -> &Facts {
+        self.all.as_deref().unwrap_or(&self.facts)
+    }
+
+    /// Takes over what the logs of other nodes say now.
+    fn hear(&mut self, others: Facts) {
+        let last = others.days().last().map_or(0, |day| day.number);
+        self.last_day = self.last_day.max(last);
+        let says = !others.days().is_empty() || others.ceiling().is_some();
+        self.all = says.then(|| {
+            let mut all = Box::new(others);
+            for day in self.facts.days() {
+                all.absorb(day);
+            }
+            if let Some(score) = self.facts.ceiling() {
+                all.lower_ceiling(score);
+            }
+            all
+        });
+        *self.known.get_mut() = 0;
+        *self.past.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     fn points(&self, standing: &Standing, now: Timestamp) -> u8 {
         let wanted = made_for(standing, now);
         let known = self.known.load(Ordering::Relaxed);
@@ -78,8 +129,8 @@ impl Page {
         let points = {
             let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
             past.take_if(|past| !past.is_of(now));
-            let past = past.get_or_insert_with(|| Past::of(&self.facts, now));
-            trust_points(past, &self.facts, standing)
+            let past = past.get_or_insert_with(|| Past::of(self.all(), now));
+            trust_points(past, self.all(), standing)
         };
         self.known
             .store(wanted | u64::from(points), Ordering::Relaxed);
@@ -89,6 +140,9 @@ impl Page {
     fn note(&mut self, at: Timestamp, fact: Fact) {
         self.last_day = self.last_day.max(day_of(at));
         let day = self.facts.note(at, fact);
+        if let Some(all) = &mut self.all {
+            all.note(at, fact);
+        }
         *self.known.get_mut() = 0;
         let past = self.past.get_mut().unwrap_or_else(PoisonError::into_inner);
         past.take_if(|past| day.is_some_and(|day| day != past.today()));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Bound;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use kavach_core::{Graph, GraphError, Holders, Record, RecordKey, Stamp, TenantId};
@@ -20,6 +20,10 @@ use crate::who::Directory;
 pub(crate) struct View {
     state: ArcSwap<State>,
     directory: Directory,
+    /// Whoever asks the store what changed, and takes it in.
+    asking: tokio::sync::Mutex<()>,
+    /// Whoever exchanges the state.
+    moving: Mutex<()>,
 }
 
 #[derive(Clone)]
@@ -33,31 +37,8 @@ pub(crate) struct State {
 impl View {
     /// Reads the whole graph: every space page by page, then what changed meanwhile.
     pub(crate) async fn load(store: &dyn Store) -> Result<Self, OpenError> {
-        let before = store.health().await?.revision;
-        let mut records: Vec<(Record, Stamp)> = Vec::new();
-        for space in GRAPH_SPACES {
-            let mut from = Bound::Unbounded;
-            loop {
-                let page = store
-                    .scan(space, (from, Bound::Unbounded), PAGE_RECORDS)
-                    .await?;
-                for (_, record) in page.records {
-                    if let Some(known) = decode(space.name(), &record.bytes)? {
-                        records.push((known, Stamp(record.version.as_u64())));
-                    }
-                }
-                match page.next {
-                    Some(next) => from = Bound::Excluded(next),
-                    None => break,
-                }
-            }
-        }
-        // What is cited comes before what cites it.
-        records.sort_by_key(|(record, _)| record.rank());
-        let mut graph = Graph::new();
-        for (record, stamp) in records {
-            graph.apply(record, stamp)?;
-        }
+        let (records, before) = read_records(store).await?;
+        let graph = graph_of(records)?;
         let view = Self {
             state: ArcSwap::from_pointee(State {
                 graph,
@@ -65,6 +46,8 @@ impl View {
                 broken: false,
             }),
             directory: Directory::default(),
+            asking: tokio::sync::Mutex::default(),
+            moving: Mutex::default(),
         };
         view.catch_up(store).await?;
         Ok(view)
@@ -85,8 +68,9 @@ impl View {
 
     /// Moves the graph on to a revision that was just committed.
     ///
-    /// INVARIANT (one writer): only the committer calls this, and before it the one who opens the node, so
-    /// that no change is lost between the copy and the exchange.
+    /// INVARIANT (in order): where the node has its store for itself, only the committer calls this. Where it
+    /// shares the store, only [`catch_up`](Self::catch_up) does, one at a time and with all changes in the
+    /// order of the store. So no change is lost, and none is taken back.
     pub(crate) fn advance<'a>(
         &self,
         revision: Revision,
@@ -94,6 +78,7 @@ impl View {
         apply: impl FnOnce(&mut Graph) -> Result<(), GraphError>,
     ) {
         self.directory.note(records);
+        let _alone = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = State::clone(&self.read());
         if let Err(error) = apply(&mut state.graph) {
             tracing::error!(%error, "a committed change cannot be applied; denying from now on");
@@ -103,9 +88,68 @@ impl View {
         self.state.store(Arc::new(state));
     }
 
-    /// Applies what was committed since the revision that the graph reflects.
+    /// Nothing is allowed by this view any more.
+    pub(crate) fn break_off(&self) {
+        let _alone = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = State::clone(&self.read());
+        state.broken = true;
+        self.state.store(Arc::new(state));
+    }
+
+    /// Applies what was committed since the revision that the graph reflects, and all of it if the feed does
+    /// not reach back that far any more.
+    ///
+    /// # Errors
+    /// If the store fails. If it is not the one that it was, nothing is allowed by this view any more.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "whatever else a store answers, nothing was taken in"
+    )]
     pub(crate) async fn catch_up(&self, store: &dyn Store) -> Result<(), StoreError> {
-        let mut after = self.revision();
+        let _one_at_a_time = self.asking.lock().await;
+        match self.follow(store).await {
+            Err(error) => match error.kind() {
+                StoreErrorKind::Compacted => self.reload(store).await,
+                StoreErrorKind::UnknownRevision => {
+                    tracing::error!(%error, "the store is not the one that it was; denying from now on");
+                    self.break_off();
+                    Err(error)
+                }
+                _ => Err(error),
+            },
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Reads the whole graph anew.
+    async fn reload(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let words = "the records in the store contradict each other; restore a backup";
+        let damaged = |error| StoreError::new(StoreErrorKind::Corrupt, words).because(error);
+        let (records, revision) = read_records(store).await?;
+        if revision.number() < self.revision().number() {
+            self.break_off();
+            let words = "the store went back to an earlier revision; find out which store it is";
+            return Err(StoreError::new(StoreErrorKind::UnknownRevision, words));
+        }
+        self.directory
+            .note(records.iter().map(|(record, _)| record));
+        let graph = graph_of(records).map_err(damaged)?;
+        {
+            let _alone = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
+            let broken = self.read().broken;
+            self.state.store(Arc::new(State {
+                graph,
+                revision,
+                broken,
+            }));
+        }
+        self.follow(store).await
+    }
+
+    /// Applies what was committed since the revision that the graph reflects.
+    async fn follow(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let before = self.revision();
+        let mut after = before;
         let mut pending: Vec<kavach_store::Change> = Vec::new();
         loop {
             let page = store.changes(after, PAGE_RECORDS).await?;
@@ -114,6 +158,9 @@ impl View {
             if page.complete {
                 break;
             }
+        }
+        if after == before {
+            return Ok(());
         }
         let mut records = Vec::new();
         for change in &pending {
@@ -148,6 +195,40 @@ impl fmt::Debug for View {
             .field("revision", &self.revision())
             .finish_non_exhaustive()
     }
+}
+
+/// Reads what the graph is made of, every space page by page, and the revision that it reflects at least.
+async fn read_records(store: &dyn Store) -> Result<(Vec<(Record, Stamp)>, Revision), StoreError> {
+    let before = store.health().await?.revision;
+    let mut records: Vec<(Record, Stamp)> = Vec::new();
+    for space in GRAPH_SPACES {
+        let mut from = Bound::Unbounded;
+        loop {
+            let page = store
+                .scan(space, (from, Bound::Unbounded), PAGE_RECORDS)
+                .await?;
+            for (_, record) in page.records {
+                if let Some(known) = decode(space.name(), &record.bytes)? {
+                    records.push((known, Stamp(record.version.as_u64())));
+                }
+            }
+            match page.next {
+                Some(next) => from = Bound::Excluded(next),
+                None => break,
+            }
+        }
+    }
+    Ok((records, before))
+}
+
+fn graph_of(mut records: Vec<(Record, Stamp)>) -> Result<Graph, GraphError> {
+    // What is cited comes before what cites it.
+    records.sort_by_key(|(record, _)| record.rank());
+    let mut graph = Graph::new();
+    for (record, stamp) in records {
+        graph.apply(record, stamp)?;
+    }
+    Ok(graph)
 }
 
 /// The record under `key`; `None` if there is none.

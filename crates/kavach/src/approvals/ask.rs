@@ -99,20 +99,43 @@ impl Kavach {
         let Some(agent) = agent.filter(|agent| approvals.has_open(tenant, *agent, now)) else {
             return Vec::new();
         };
-        let given = graph.delegations_to(tenant, agent);
-        let lines = given.map(|known| Leaf::Delegation(known.id));
-        let others = std::iter::once(Leaf::Root(agent)).chain(lines);
-        let lines = std::iter::once(best).chain(others.filter(|leaf| *leaf != best));
-        let what = (&call.action, &call.resource);
-        lines
-            .filter_map(|leaf| {
-                let bound = binding(graph, tenant, leaf, what, &call.context, args)?;
-                match approvals.standing(graph, tenant, &bound, now) {
+        let mut bound = self.bindings(graph, Some(agent), (call, args));
+        // The sort is stable: only the best one moves.
+        bound.sort_by_key(|(leaf, _)| *leaf != best);
+        bound
+            .into_iter()
+            .filter_map(
+                |(leaf, bound)| match approvals.standing(graph, tenant, &bound, now) {
                     Standing::Open { id, people } if people > 0 => {
                         Some((leaf, Yes { id, bound, people }))
                     }
                     Standing::Open { .. } | Standing::None | Standing::Denied { .. } => None,
-                }
+                },
+            )
+            .collect()
+    }
+
+    /// What an approval of the call would be bound to, by each line of the agent.
+    pub(crate) fn bindings(
+        &self,
+        graph: &Graph,
+        agent: Option<AgentId>,
+        (call, args): (&Call, Option<&Hash>),
+    ) -> Vec<(Leaf, Hash)> {
+        let tenant = self.tenant;
+        let given = agent.map(|agent| graph.delegations_to(tenant, agent));
+        let lines = given
+            .into_iter()
+            .flatten()
+            .map(|known| Leaf::Delegation(known.id));
+        let what = (&call.action, &call.resource);
+        agent
+            .map(Leaf::Root)
+            .into_iter()
+            .chain(lines)
+            .filter_map(|leaf| {
+                let bound = binding(graph, tenant, leaf, what, &call.context, args)?;
+                Some((leaf, bound))
             })
             .collect()
     }

@@ -100,6 +100,10 @@ impl Kavach {
 
     async fn vote(&self, said: Said<'_>) -> Result<Voted, ChangeError> {
         for _ in 0..CHANGE_TRIES_MAX {
+            if self.node.follower.is_some() {
+                let reload = self.node.approvals.reload(&*self.node.store);
+                reload.await.map_err(FailedCommit::from)?;
+            }
             let seen = self.can_be_seen(said).await.map_err(FailedCommit::from)?;
             let (planned, mut event, mut work) = self.work_out_vote(said, seen)?;
             let audit_id = event.id;
@@ -131,7 +135,7 @@ impl Kavach {
                     let request = describe(&state.graph, self.tenant, &stored, self.now());
                     return Ok(Voted { request, audit_id });
                 }
-                (Err(Failure::Conflict), _) => {}
+                (Err(Failure::Conflict), _) => self.node.take_in_others().await,
                 (Err(failure @ Failure::Store(_)), _) => {
                     return Err(FailedCommit::from(failure).into());
                 }

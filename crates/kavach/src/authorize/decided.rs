@@ -56,7 +56,8 @@ impl Kavach {
         };
         let request = agent.map(|agent| self.request(agent.id, call, approvals));
         let revision = state.revision.number();
-        let stale = state.broken || call.at_least.is_some_and(|least| revision < least);
+        let fresh = self.node.freshness.holds(state);
+        let stale = !fresh || call.at_least.is_some_and(|least| revision < least);
         let refused = if stale {
             Some(Reason::StaleState)
         } else {

@@ -35,20 +35,26 @@ impl Kavach {
         };
         // What takes time comes first: what is looked at last is looked at just before the answer leaves.
         let mut answer = decided.answer(&self.node.view.read().graph, call, Some(id));
+        // Whatever the answer waited for may have taken longer than the node is fresh.
+        self.node.be_fresh(None).await;
         let again = {
             let state = self.node.view.read();
             let now = self.node.clock.now();
             let books = Books::of(&self.node, &state.graph).charged(&decided.charges);
-            match (state.broken, self.identify(&state.graph, &call.caller, now)) {
-                (true, _) => Err(Reason::StaleState),
-                (false, Err((_, reason))) => Err(reason),
-                (false, Ok(_)) => {
+            let again = match self.identify(&state.graph, &call.caller, now) {
+                Err((_, reason)) => Err(reason),
+                Ok(_) => {
                     let decision = decide_via(&state.graph, request, leaf, &books, now).decision;
                     match decision {
                         Decision::Allow => Ok(state.revision.number()),
                         Decision::NeedsApproval | Decision::Deny(_) => Err(decision.reason()),
                     }
                 }
+            };
+            // INVARIANT (fresh last): a node that was paused anywhere above finds out here.
+            match again {
+                Ok(_) if !self.node.freshness.holds(&state) => Err(Reason::StaleState),
+                again => again,
             }
         };
         match again {

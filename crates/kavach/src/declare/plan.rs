@@ -58,6 +58,7 @@ impl Kavach {
         options: &ApplyOptions,
     ) -> Result<Applied, ApplyError> {
         let _one_at_a_time = self.node.guarding.lock().await;
+        self.node.take_in_others().await;
         for _ in 0..CHANGE_TRIES_MAX {
             let before = Declared::read(self).await.map_err(FailedCommit::from)?;
             // A copy: nobody can decide while a lock is held, and a large file takes a while.
@@ -77,7 +78,7 @@ impl Kavach {
                     let revision = committed.revision.number();
                     return Ok(Applied { steps, revision });
                 }
-                Err(Failure::Conflict) => {}
+                Err(Failure::Conflict) => self.node.take_in_others().await,
                 Err(failure @ Failure::Store(_)) => return Err(FailedCommit::from(failure).into()),
             }
         }

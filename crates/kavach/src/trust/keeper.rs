@@ -14,8 +14,8 @@ use super::record::{
 };
 use super::{Book, Page, day_of};
 use crate::limits::{
-    PAGE_EVENTS, PAGE_RECORDS, TRUST_DAYS_KEPT, TRUST_STORED_AT_CLOSE, TRUST_STORED_EVERY,
-    TRUST_STORED_KEYS_MAX,
+    PAGE_EVENTS, PAGE_RECORDS, TRUST_DAYS_KEPT, TRUST_SHARED_EVERY_NS, TRUST_STORED_AT_CLOSE,
+    TRUST_STORED_EVERY, TRUST_STORED_KEYS_MAX,
 };
 
 const DAY_NS: u64 = 24 * 60 * 60 * 1_000_000_000;
@@ -32,6 +32,8 @@ pub(crate) struct Keeper {
     /// The time of the event before `next`.
     time_ns: u64,
     stored: u64,
+    /// The time of the last event when it was tried to store anything.
+    stored_ns: u64,
     /// Where storing failed last: a store that fails is not asked again with every commit.
     tried: u64,
     /// The version of the record that says so; `None` if there is none.
@@ -46,6 +48,8 @@ pub(crate) struct Keeper {
     swept: u32,
     /// The book may not be in step: read it anew before going on.
     in_doubt: bool,
+    /// What records of other nodes' logs say, while all are read.
+    others: HashMap<(TenantId, AgentId), Facts>,
 }
 
 impl Keeper {
@@ -58,8 +62,14 @@ impl Keeper {
         head: &Head,
         tenants: &[TenantId],
         now_ns: u64,
+        sharing: bool,
     ) -> Result<Self, StoreError> {
-        let mut keeper = Self::blank(Arc::default(), head.log());
+        let book = if sharing {
+            Book::shared()
+        } else {
+            Book::default()
+        };
+        let mut keeper = Self::blank(Arc::new(book), head.log());
         keeper.read_records(store).await?;
         if keeper.mark.is_none() {
             // A log from before there were records: what is older than this counts no more.
@@ -76,6 +86,7 @@ impl Keeper {
             next: 0,
             time_ns: 0,
             stored: 0,
+            stored_ns: 0,
             tried: 0,
             mark: None,
             ahead: HashMap::new(),
@@ -83,6 +94,7 @@ impl Keeper {
             forgotten: BTreeSet::new(),
             swept: 0,
             in_doubt: false,
+            others: HashMap::new(),
         }
     }
 
@@ -124,7 +136,8 @@ impl Keeper {
         tenants: &[TenantId],
     ) -> Result<(), StoreError> {
         if self.in_doubt || head.size() < self.next {
-            let anew = Self::load(store, head, tenants, self.time_ns).await?;
+            let sharing = self.book.asked.is_some();
+            let anew = Self::load(store, head, tenants, self.time_ns, sharing).await?;
             let pages = std::mem::take(
                 &mut *anew
                     .book
@@ -150,8 +163,13 @@ impl Keeper {
 
     /// Stores what has changed, if that is much.
     pub(crate) async fn store_if_due(&mut self, store: &dyn Store) {
-        if self.next.saturating_sub(self.stored.max(self.tried)) >= TRUST_STORED_EVERY {
+        let new = self.next.saturating_sub(self.stored.max(self.tried));
+        let heard = self.book.asked.is_some()
+            && new > 0
+            && self.time_ns.saturating_sub(self.stored_ns) >= TRUST_SHARED_EVERY_NS;
+        if heard || new >= TRUST_STORED_EVERY {
             self.store(store).await;
+            self.stored_ns = self.time_ns;
         }
     }
 
@@ -250,6 +268,15 @@ impl Keeper {
             }
         }
         drop(pages);
+        let mut pages = self
+            .book
+            .pages
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        for (who, others) in self.others.drain() {
+            pages.entry(who).or_default().hear(others);
+        }
+        drop(pages);
         let stored = self.stored;
         self.ahead.retain(|_, next| *next > stored);
         Ok(())
@@ -268,6 +295,16 @@ impl Keeper {
             }
             // Another log's, which this node does not write to.
             Found::Mark { .. } => {}
+            Found::Origin { place, score, .. } if place.log != self.log => {
+                let others = self.others.entry((place.tenant, place.agent)).or_default();
+                others.lower_ceiling(score);
+            }
+            Found::Days { place, days, .. } if place.log != self.log => {
+                let others = self.others.entry((place.tenant, place.agent)).or_default();
+                for day in &days {
+                    others.absorb(day);
+                }
+            }
             Found::Origin {
                 place,
                 next,
@@ -344,6 +381,7 @@ impl Keeper {
             let place = |part| Place {
                 tenant: noted.tenant,
                 agent: noted.agent,
+                log: self.log,
                 part,
             };
             let day = day_of(noted.at);
@@ -394,6 +432,7 @@ impl Keeper {
             self.forgotten.extend(parts.map(|part| Place {
                 tenant: *tenant,
                 agent: *agent,
+                log: self.log,
                 part,
             }));
             false

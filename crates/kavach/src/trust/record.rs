@@ -1,7 +1,7 @@
 //! How facts lie in a store: in a quiet space, as short as they can be, because there are many of them.
 //!
-//! For each agent one record for each eight days, under tenant, agent and the number of the eight; one under
-//! tenant and agent alone if it was spawned; and one under the log for how far all of them go. A record is a
+//! For each agent one record for each eight days, under tenant, agent, log and the number of the eight; one
+//! under tenant, agent and log if it was spawned; and one under the log for how far all of them go. A record is a
 //! version, how far it goes itself, and numbers in LEB128, seven bits in a byte.
 
 use kavach_core::{AgentId, Day, Fingerprint, Hour, LogId, TenantId};
@@ -22,6 +22,8 @@ const LIST_MAX: u64 = 64;
 pub(super) struct Place {
     pub(super) tenant: TenantId,
     pub(super) agent: AgentId,
+    /// Of which node's log it says what that comes to.
+    pub(super) log: LogId,
     pub(super) part: Part,
 }
 
@@ -66,6 +68,7 @@ impl Place {
     pub(super) fn key(self) -> Key {
         let mut bytes = self.tenant.as_u128().to_be_bytes().to_vec();
         bytes.extend_from_slice(&self.agent.as_u128().to_be_bytes());
+        bytes.extend_from_slice(&self.log.as_u128().to_be_bytes());
         if let Part::Block(block) = self.part {
             bytes.extend_from_slice(&block.to_be_bytes());
         }
@@ -75,6 +78,7 @@ impl Place {
     fn parse(key: &[u8]) -> Option<Self> {
         let (tenant, rest) = key.split_first_chunk()?;
         let (agent, rest) = rest.split_first_chunk()?;
+        let (log, rest) = rest.split_first_chunk()?;
         let part = match rest {
             [] => Part::Origin,
             _ => Part::Block(u32::from_be_bytes(rest.try_into().ok()?)),
@@ -82,9 +86,19 @@ impl Place {
         Some(Self {
             tenant: TenantId::from_u128(u128::from_be_bytes(*tenant)),
             agent: AgentId::from_u128(u128::from_be_bytes(*agent)),
+            log: LogId::from_u128(u128::from_be_bytes(*log)),
             part,
         })
     }
+}
+
+/// Where all records of an agent begin with.
+pub(super) fn prefix(tenant: TenantId, agent: AgentId) -> Vec<u8> {
+    let (tenant, agent) = (
+        tenant.as_u128().to_be_bytes(),
+        agent.as_u128().to_be_bytes(),
+    );
+    [tenant, agent].concat()
 }
 
 pub(super) fn mark_key(log: LogId) -> Key {

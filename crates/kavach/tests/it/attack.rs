@@ -97,7 +97,7 @@ async fn nobody_is_told_that_the_trail_fails_because_many_share_a_limit() {
         let (store, clock) = (MemoryStore::new(), Arc::new(ManualClock::new(time(NOW))));
         let open = || {
             let builder = Kavach::builder(store.clone()).clock(Arc::clone(&clock) as _);
-            builder.shared_limits(10).open()
+            builder.shared(kavach::Sharing::default()).open()
         };
         let first = open().await.unwrap();
         let permission = format!("read:app:*?rate={limit}/h");

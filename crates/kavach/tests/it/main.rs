@@ -19,6 +19,7 @@ mod guardrails;
 mod limits;
 mod meters;
 mod model;
+mod nodes;
 mod opening;
 mod privacy;
 mod races;

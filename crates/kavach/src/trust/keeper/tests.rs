@@ -44,7 +44,7 @@ impl Log {
         inner.migrate(Migration::Apply).await.unwrap();
         let store = FaultyStore::new(Arc::new(inner), faults.clone());
         let head = Head::empty(LogId::from_u128(3));
-        let keeper = Keeper::load(&store, &head, &TENANTS, START_NS)
+        let keeper = Keeper::load(&store, &head, &TENANTS, START_NS, false)
             .await
             .unwrap();
         Self {
@@ -121,7 +121,7 @@ impl Log {
 
     /// What a process does that starts on this store.
     async fn start_anew(&mut self) {
-        self.keeper = Keeper::load(&self.store, &self.head, &TENANTS, self.now_ns)
+        self.keeper = Keeper::load(&self.store, &self.head, &TENANTS, self.now_ns, false)
             .await
             .unwrap();
     }
@@ -346,7 +346,7 @@ async fn what_a_killed_process_did_not_clear_away_the_next_one_does() {
 async fn a_store_that_somebody_else_wrote_to_is_read_anew() {
     let mut log = Log::new(6).await;
     log.commit_and_tell(100).await;
-    let mut other = Keeper::load(&log.store, &log.head, &TENANTS, log.now_ns)
+    let mut other = Keeper::load(&log.store, &log.head, &TENANTS, log.now_ns, false)
         .await
         .unwrap();
     other.changed = log.keeper.changed.clone();

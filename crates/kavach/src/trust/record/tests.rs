@@ -4,6 +4,7 @@ use super::*;
 
 fn place(part: Part) -> Place {
     Place {
+        log: LogId::from_u128(9),
         tenant: TenantId::from_u128(5),
         agent: AgentId::from_u128(u128::MAX),
         part,

@@ -27,7 +27,11 @@ impl Nodes {
     async fn open(&self) -> Kavach {
         let store = FaultyStore::new(Arc::new(self.store.clone()), self.faults.clone());
         let builder = Kavach::builder(store).clock(Arc::clone(&self.clock) as _);
-        builder.shared_limits(10).open().await.unwrap()
+        builder
+            .shared(kavach::Sharing::default())
+            .open()
+            .await
+            .unwrap()
     }
 
     async fn alone(&self) -> Kavach {
@@ -187,6 +191,8 @@ async fn a_store_that_cannot_say_is_no_leave() {
     assert_eq!(calls(&kavach, top, 20).await, 8);
     // Of what nobody knows it counts that it landed.
     nodes.clock.advance_s(3_601);
+    let denied = kavach.authorize(&top, "write", "app:x").await.unwrap();
+    assert!(!denied.is_allowed());
     nodes
         .faults
         .inject(Call::Commit, When::Nth(1), Fault::UnknownDone);

@@ -143,7 +143,7 @@ async fn records(file: &Path) -> std::collections::BTreeMap<Vec<u8>, Vec<u8>> {
     let mut records = scan(&store, TRUST).await;
     // How an agent began is written once, and says how far it went then: a number of one or more bytes, after
     // that of the version.
-    records.retain(|key, _| key.len() != 32);
+    records.retain(|key, _| key.len() != 48);
     records
 }
 

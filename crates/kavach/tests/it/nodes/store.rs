@@ -1,0 +1,163 @@
+//! A store that is not the one that it was.
+
+use super::*;
+use async_trait::async_trait;
+use kavach::audit::Query;
+use kavach::store::{
+    AuditCursor, AuditPage, Batch, ChangesPage, Committed, Health, Key, Migration, Revision,
+    ScanPage, SchemaState, Snapshot, Space, StoreError,
+};
+use std::ops::Bound;
+use std::sync::Mutex;
+
+/// A store behind a name: what it stands for may be exchanged, as in a failover.
+#[derive(Debug)]
+struct Named {
+    behind: Mutex<Arc<dyn Store>>,
+    /// The feed reaches back to this revision, and no further.
+    forgets_before: AtomicU64,
+}
+
+impl Named {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            behind: Mutex::new(Arc::new(MemoryStore::new())),
+            forgets_before: AtomicU64::new(0),
+        })
+    }
+
+    fn now(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.behind.lock().unwrap())
+    }
+}
+
+#[async_trait]
+impl Store for Named {
+    async fn read(&self, keys: &[Key]) -> Result<Snapshot, StoreError> {
+        self.now().read(keys).await
+    }
+
+    async fn scan(
+        &self,
+        space: Space,
+        range: (Bound<Vec<u8>>, Bound<Vec<u8>>),
+        limit: usize,
+    ) -> Result<ScanPage, StoreError> {
+        self.now().scan(space, range, limit).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        self.now().commit(batch).await
+    }
+
+    async fn changes(&self, after: Revision, limit: usize) -> Result<ChangesPage, StoreError> {
+        if after.number() < self.forgets_before.load(Ordering::SeqCst) {
+            let words = "forgotten; take a snapshot";
+            return Err(StoreError::new(StoreErrorKind::Compacted, words));
+        }
+        self.now().changes(after, limit).await
+    }
+
+    async fn audit_scan(
+        &self,
+        query: &Query,
+        after: Option<&AuditCursor>,
+        limit: usize,
+    ) -> Result<AuditPage, StoreError> {
+        self.now().audit_scan(query, after, limit).await
+    }
+
+    async fn migrate(&self, migration: Migration) -> Result<SchemaState, StoreError> {
+        self.now().migrate(migration).await
+    }
+
+    async fn health(&self) -> Result<Health, StoreError> {
+        self.now().health().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_lost_commits_is_refused_even_when_it_has_overtaken() {
+    for further in [0, 1, 20] {
+        let named = Named::new();
+        let nodes = Nodes::on(Arc::clone(&named) as _);
+        let (one, two, top, low) = nodes.pair().await;
+        one.kavach.revoke_agent(&top).await.unwrap();
+        two.kavach.refresh().await.unwrap();
+        // A replica that never heard of the revocation, or of anything else, takes over and goes on.
+        let replica: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        *named.behind.lock().unwrap() = Arc::clone(&replica);
+        let other = Kavach::builder(named_alone(&replica)).open().await.unwrap();
+        for number in 0..further {
+            let name = format!("agent{number}");
+            let new = new_agent("user:mallory", &name, &["read:app:*"]);
+            other.create_agent(new).await.unwrap();
+        }
+        let error = two.kavach.refresh().await.unwrap_err();
+        assert_eq!(
+            *error.kind(),
+            StoreErrorKind::UnknownRevision,
+            "{further}: {error}"
+        );
+        for node in [&one, &two] {
+            pass_ms(LEASE_MS).await;
+            assert!(!node.ask(low).await.is_allowed());
+            assert!(!node.ask(top).await.is_allowed());
+        }
+    }
+}
+
+fn named_alone(store: &Arc<dyn Store>) -> Named {
+    Named {
+        behind: Mutex::new(Arc::clone(store)),
+        forgets_before: AtomicU64::new(0),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_the_feed_left_behind_takes_a_snapshot() {
+    let named = Named::new();
+    let nodes = Nodes::on(Arc::clone(&named) as _);
+    let (one, two, top, low) = nodes.pair().await;
+    let action = "read".parse().unwrap();
+    let resource = "app:x".parse().unwrap();
+    let known = two
+        .kavach
+        .who_can(&action, &resource, &kavach::Context::default())
+        .unwrap();
+    assert_eq!(known.agents.len(), 2);
+    two.cut_off();
+    for number in 0..10 {
+        let name = format!("agent{number}");
+        let new = new_agent("user:alice", &name, &["read:app:*"]);
+        one.kavach.create_agent(new).await.unwrap();
+    }
+    let last = one.kavach.revoke_agent(&top).await.unwrap().revision;
+    named.forgets_before.store(last, Ordering::SeqCst);
+    two.faults.clear();
+    pass_ms(LEASE_MS).await;
+    assert_eq!(two.decide(low).await, "deny: ancestor_revoked");
+    assert_eq!(two.kavach.revision(), last);
+    assert_eq!(two.kavach.agents().len(), 12);
+    // Who asks the other way round is told of all of them too.
+    let known = two
+        .kavach
+        .who_can(&action, &resource, &kavach::Context::default())
+        .unwrap();
+    assert!(known.complete);
+    assert_eq!(known.agents.len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_that_is_older_than_what_a_node_knows_is_refused() {
+    let named = Named::new();
+    let nodes = Nodes::on(Arc::clone(&named) as _);
+    let (one, two, top, low) = nodes.pair().await;
+    one.kavach.revoke_agent(&top).await.unwrap();
+    two.kavach.refresh().await.unwrap();
+    *named.behind.lock().unwrap() = Arc::new(MemoryStore::new());
+    named.forgets_before.store(u64::MAX, Ordering::SeqCst);
+    let error = two.kavach.refresh().await.unwrap_err();
+    assert_eq!(*error.kind(), StoreErrorKind::UnknownRevision, "{error}");
+    assert!(!two.ask(low).await.is_allowed());
+}
