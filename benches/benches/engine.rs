@@ -25,6 +25,7 @@ const OWNERS: u128 = 1_000;
 fn main() {
     let agents = env::var("AGENTS").map_or(1_000_000, |text| text.parse().expect("a number"));
     everything_on();
+    worst_case();
     delegating();
     shared_grants();
     many_agents(agents);
@@ -220,6 +221,56 @@ fn everything_on() {
         });
         println!(
             "everything on, line of {hops}: {plain:.0} ns to decide, {whole:.0} ns with charges and line"
+        );
+    }
+}
+
+/// The most that one decision can be made to look at: 64 lines to one agent, each of 9 hops, with 256 grants a
+/// hop that all match and all have a rate, a budget, a window, addresses and a rule for arguments. Once they all
+/// hold, so that the best is sought among all of them; once none does, for the argument, which is looked at last
+/// but for trust and limits.
+fn worst_case() {
+    let mut graph = owned();
+    let grants = Grants::of((0..256).map(|number| {
+        permission(&format!(
+            "read:mcp:**?args/amount.max={}&budget=9/day&ip=10.0.0.0/8&rate={}/h&\
+             window=mon-fri+08:00-18:00+Europe/Berlin",
+            number + 10,
+            number + 10
+        ))
+    }));
+    let last = 1_000_000;
+    put(&mut graph, agent(last, Grants::default()));
+    for line in 0..64 {
+        for hop in 0..9_u128 {
+            let number = line * 9 + hop;
+            if hop == 0 {
+                put(&mut graph, agent(number, grants.clone()));
+                continue;
+            }
+            let to = if hop == 8 { last } else { number };
+            if hop < 8 {
+                put(&mut graph, agent(number, Grants::default()));
+            }
+            let above = (hop > 1).then(|| (number - 1, hop as u8 - 1));
+            put(
+                &mut graph,
+                delegation(number, number - 1, to, above, grants.clone()),
+            );
+        }
+    }
+    let mut request = ask(last, "read", "mcp:server:tool");
+    request.address = "10.1.2.3".parse().ok();
+    for (what, amount, allowed) in [("all allow", 5, true), ("none allows", 1_000, false)] {
+        request.args = Some(Arc::new(serde_json::json!({ "amount": amount })));
+        let decision = decide(&graph, &request, &Roomy, NOW).decision;
+        assert_eq!(decision.is_allow(), allowed, "{decision:?}");
+        let taken = nanoseconds(1, |_| {
+            black_box(decide(&graph, &request, &Roomy, NOW).decision.is_allow());
+        });
+        println!(
+            "worst case, 64 lines of 9 hops of 256 grants, {what}: {:.0} us",
+            taken / 1e3
         );
     }
 }

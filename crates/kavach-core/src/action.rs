@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
@@ -77,7 +78,7 @@ pub struct Actions(Listed);
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Listed {
     /// INVARIANT (listed): sorted, without repetition, not empty.
-    These(Vec<Action>),
+    These(Arc<[Action]>),
     All,
 }
 
@@ -91,7 +92,7 @@ impl Actions {
     /// Just this one.
     #[must_use]
     pub fn only(action: Action) -> Self {
-        Self(Listed::These(Vec::from([action])))
+        Self(Listed::These(Arc::from([action])))
     }
 
     /// These; `None` if there are none, or more than 64 different ones.
@@ -101,7 +102,7 @@ impl Actions {
         actions.dedup();
         (1..=ACTIONS_MAX)
             .contains(&actions.len())
-            .then_some(Self(Listed::These(actions)))
+            .then(|| Self(Listed::These(actions.into())))
     }
 
     /// The actions by name, in byte order; `None` if it is all of them.
@@ -111,6 +112,18 @@ impl Actions {
             Listed::All => None,
             Listed::These(actions) => Some(actions),
         }
+    }
+
+    /// Their text, piece by piece.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = &str> {
+        let listed = self.listed();
+        let all = listed.is_none().then_some("*");
+        let actions = listed.into_iter().flatten().enumerate();
+        let texts = actions.flat_map(|(place, action)| {
+            let comma = if place > 0 { "," } else { "" };
+            [comma, action.as_str()]
+        });
+        all.into_iter().chain(texts)
     }
 
     /// Whether `action` is among them.
@@ -128,8 +141,10 @@ impl Actions {
         match (&self.0, &other.0) {
             (Listed::All, _) => true,
             (Listed::These(_), Listed::All) => false,
-            (Listed::These(_), Listed::These(actions)) => {
-                actions.iter().all(|action| self.matches(action))
+            (Listed::These(mine), Listed::These(its)) => {
+                // Both are sorted: what stands before a match is never asked for again.
+                let mut left = mine.iter();
+                Arc::ptr_eq(mine, its) || its.iter().all(|action| left.any(|known| known == action))
             }
         }
     }
@@ -140,6 +155,9 @@ impl Actions {
         match (&self.0, &other.0) {
             (Listed::All, _) => Some(other.clone()),
             (_, Listed::All) => Some(self.clone()),
+            // One of the two as it is, if that is the meet: nothing is copied.
+            _ if self.contains(other) => Some(other.clone()),
+            _ if other.contains(self) => Some(self.clone()),
             (Listed::These(actions), Listed::These(_)) => Self::of(
                 actions
                     .iter()
@@ -165,22 +183,13 @@ impl FromStr for Actions {
             }
             actions.push(action.parse()?);
         }
-        let empty = ParseError::new("a list of actions", text, Problem::Empty);
-        Self::of(actions).ok_or(empty)
+        let empty = || ParseError::new("a list of actions", text, Problem::Empty);
+        Self::of(actions).ok_or_else(empty)
     }
 }
 
 impl fmt::Display for Actions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(actions) = self.listed() else {
-            return f.write_str("*");
-        };
-        for (index, action) in actions.iter().enumerate() {
-            if index > 0 {
-                f.write_str(",")?;
-            }
-            f.write_str(action.as_str())?;
-        }
-        Ok(())
+        self.pieces().try_for_each(|piece| f.write_str(piece))
     }
 }

@@ -110,6 +110,25 @@ impl Constraints {
         }
     }
 
+    /// Whether there is none at all.
+    #[inline]
+    pub(crate) fn is_absent(&self) -> bool {
+        let Self {
+            expires_at,
+            max_depth,
+            rates,
+            budgets,
+            windows,
+            addresses,
+            args,
+            approvals,
+            min_trust,
+        } = self;
+        let lists = rates.is_empty() && budgets.is_empty() && windows.is_empty();
+        let values = expires_at.is_none() && max_depth.is_none() && approvals.is_none();
+        lists && values && min_trust.is_none() && addresses.is_none() && args.is_none()
+    }
+
     /// Whether no call can keep within them, by what can be told without a call: no address is left, or
     /// no arguments.
     #[must_use]
@@ -170,6 +189,9 @@ fn least_of_each<T: Copy + Ord, K: PartialEq>(
     others: &[T],
     over: fn(&T) -> K,
 ) -> Vec<T> {
+    if some.is_empty() && others.is_empty() {
+        return Vec::new();
+    }
     let mut all: Vec<T> = some.iter().chain(others).copied().collect();
     all.sort_unstable();
     all.dedup_by(|next, first| over(next) == over(first));

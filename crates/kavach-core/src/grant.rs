@@ -1,13 +1,13 @@
 //! The permissions that one agent, or one delegation, holds.
 
-use alloc::string::ToString;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use hashbrown::HashSet;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::limits::GRANTS_MAX;
-use crate::permission::Permission;
+use crate::permission::{Permission, sort};
 
 /// A permission that is held, with the number that names it for as long as it is.
 #[expect(
@@ -28,9 +28,16 @@ pub struct Grant {
 #[serde(try_from = "Stored")]
 pub struct Grants {
     /// INVARIANT (grant order): sorted by canonical bytes, no two alike; ids from 1 to `last`, no two alike.
-    list: Vec<Grant>,
+    ///
+    /// Shared between the versions of a record that say the same.
+    #[serde(serialize_with = "as_list")]
+    list: Arc<[Grant]>,
     /// The last number given out.
     last: u32,
+}
+
+fn as_list<S: Serializer>(list: &[Grant], serializer: S) -> Result<S::Ok, S::Error> {
+    list.serialize(serializer)
 }
 
 /// Grants as a store has them, not looked at yet.
@@ -56,7 +63,7 @@ impl Grants {
     #[must_use]
     pub fn replaced(&self, permissions: impl IntoIterator<Item = Permission>) -> Self {
         let mut permissions: Vec<Permission> = permissions.into_iter().collect();
-        permissions.sort_by_cached_key(ToString::to_string);
+        sort(&mut permissions);
         permissions.dedup();
         let mut left: Vec<&Grant> = self.list.iter().collect();
         let mut take = |fits: &dyn Fn(&Grant) -> bool| {
@@ -115,18 +122,19 @@ impl TryFrom<Stored> for Grants {
 
     fn try_from(stored: Stored) -> Result<Self, Self::Error> {
         let Stored { list, last } = stored;
-        let texts: Vec<_> = list
-            .iter()
-            .map(|grant| grant.permission.to_string())
-            .collect();
+        let before = |one: &Grant, next: &Grant| {
+            let order = one.permission.canonical_cmp(&next.permission);
+            order.is_lt()
+        };
         let ids: HashSet<u32> = list.iter().map(|grant| grant.id).collect();
         if list.len() > GRANTS_MAX {
             Err("one holder has at most 256 grants")
-        } else if !texts.is_sorted_by(|one, next| one < next) {
+        } else if !list.is_sorted_by(before) {
             Err("grants stand in the order of their text, each once")
         } else if ids.len() < list.len() || !ids.iter().all(|id| (1..=last).contains(id)) {
             Err("each grant has a number of its own, from 1 to `last`")
         } else {
+            let list = list.into();
             Ok(Self { list, last })
         }
     }

@@ -2,9 +2,10 @@
 //!
 //! What a decision reads stands apart, in rows of the size of a cache line, with all texts replaced by
 //! numbers: [`hot`] and [`packed`]. The records themselves are for those who change something or look
-//! around: [`cold`]. All of it is shared between copies except where they differ: [`rows`], [`index`] and
-//! [`shelf`]. So one may go on reading a copy while the next is made.
+//! around: [`cold`]. All of it is shared between copies except where they differ: [`rows`], [`tall`], [`index`]
+//! and [`shelf`]. So one may go on reading a copy while the next is made.
 
+use alloc::sync::Arc;
 use core::hash::{BuildHasher, Hash};
 
 use hashbrown::DefaultHashBuilder;
@@ -24,6 +25,9 @@ mod packed;
 mod record;
 mod rows;
 mod shelf;
+mod tall;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use cold::{AgentNode, DelegationNode};
 use cold::{Met, Named, OwnerNode, TenantNode};
@@ -37,6 +41,7 @@ pub use record::{GraphError, Record, RecordKey, Stamp};
 pub(crate) use rows::NONE;
 use rows::Rows;
 use shelf::Shelf;
+use tall::Tall;
 
 /// All records of a store, linked so that a decision follows its line without searching.
 ///
@@ -50,20 +55,18 @@ pub struct Graph {
     hasher: DefaultHashBuilder,
     /// What grants say.
     pub(crate) words: Words,
-    tenants: Shelf<TenantNode>,
+    pub(crate) tenants: Shelf<TenantNode>,
 
     owners: Shelf<OwnerNode>,
     owner_rows: Rows<OwnerRow, 256>,
 
     agent_index: Index,
-    agent_rows: Rows<AgentRow, 256>,
-    agents: Rows<Option<alloc::sync::Arc<AgentNode>>, 64>,
-    /// The next agent of the same owner.
-    agents_beside: Rows<u32, 256>,
+    pub(crate) agent_rows: Rows<AgentRow, 256>,
+    agents: Tall<Option<Arc<AgentNode>>>,
 
     delegation_index: Index,
-    delegation_rows: Rows<DelegationRow, 256>,
-    delegations: Rows<Option<alloc::sync::Arc<DelegationNode>>, 64>,
+    pub(crate) delegation_rows: Rows<DelegationRow, 256>,
+    delegations: Tall<Option<Arc<DelegationNode>>>,
     delegations_beside: Rows<Beside, 256>,
 
     names: Shelf<Named>,
@@ -256,7 +259,7 @@ impl Graph {
         let mut next = row.map_or(NONE, |row| row.agents.first);
         core::iter::from_fn(move || {
             let node = self.agent_at(next)?;
-            next = self.agents_beside.get(next).copied().unwrap_or(NONE);
+            next = self.agent_rows.get(next).map_or(NONE, |row| row.beside);
             Some(&node.record)
         })
     }

@@ -13,6 +13,7 @@ use crate::id::{AgentId, TenantId};
 use crate::limits::WHO_CAN_LOOKS_MAX;
 use crate::reason::Reason;
 use crate::resource::Resource;
+use crate::segment::KINDS;
 use crate::time::Timestamp;
 
 #[cfg(test)]
@@ -29,10 +30,16 @@ const FILED_SEGMENTS: usize = 3;
 pub struct Holders {
     hasher: DefaultHashBuilder,
     ids: Vec<AgentId>,
-    numbers: HashMap<AgentId, u32>,
-    /// By the hash of tenant and segments. Two that share one only share their candidates.
-    places: HashMap<u64, Vec<u32>>,
+    /// A [`Key`], and the number of an agent that is filed under it, in one word each, sorted: a million agents
+    /// are filed in a fraction of the time that a map would need, and in half the memory. Two that share a
+    /// key only share their candidates.
+    filed: Vec<u64>,
+    /// Those that were noted since.
+    noted: HashMap<Key, Vec<AgentId>>,
 }
+
+/// Part of a hash of tenant and segments.
+type Key = u32;
 
 /// Everybody who can do something, as far as was looked.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -50,14 +57,40 @@ impl Holders {
     #[must_use]
     pub fn of(graph: &Graph) -> Self {
         let mut holders = Self::default();
-        for tenant in graph.tenants() {
-            for agent in graph.agents(tenant) {
-                holders.add(tenant, agent.id, &agent.grants);
+        // Hashed once each, however many grants name them.
+        let texts: Vec<u64> = graph
+            .words
+            .texts
+            .places(|text| holders.text(text))
+            .collect();
+        let kinds = KINDS.map(|kind| holders.text(kind));
+        let of_tenant: Vec<u64> = graph
+            .tenants
+            .places(|node| holders.tenant(node.id))
+            .collect();
+        let start_of = |tenant: u32| of_tenant.get(tenant as usize).copied();
+        let mut file = |number: u32, start: Option<u64>, grants: u32| {
+            let mut before = None;
+            for (_, grant) in graph.words.grants(grants) {
+                let exact = grant.exact_start(&kinds, &texts).take(FILED_SEGMENTS);
+                let key = end(exact.fold(start.unwrap_or_default(), step));
+                // Grants of one holder stand in order of their text, so the same key mostly comes twice in a row.
+                if before.replace(key) != Some(key) {
+                    holders.filed.push(u64::from(key) << 32 | u64::from(number));
+                }
             }
-            for delegation in graph.delegations(tenant) {
-                holders.add(tenant, delegation.to, &delegation.grants);
-            }
+        };
+        for (number, row) in (0..).zip(graph.agent_rows.iter()) {
+            file(number, start_of(row.tenant), row.grants);
         }
+        for row in graph.delegation_rows.iter() {
+            let to = graph.agent_rows.get(row.to);
+            file(row.to, to.and_then(|to| start_of(to.tenant)), row.grants);
+        }
+        holders.filed.sort_unstable();
+        holders.filed.dedup();
+        holders.filed.shrink_to_fit();
+        holders.ids = graph.agent_rows.iter().map(|row| row.id).collect();
         holders
     }
 
@@ -71,43 +104,52 @@ impl Holders {
     }
 
     fn add(&mut self, tenant: TenantId, agent: AgentId, grants: &Grants) {
-        let fresh = self.ids.len() as u32;
-        let number = *self.numbers.entry(agent).or_insert(fresh);
-        if number == fresh {
-            self.ids.push(agent);
-        }
-        for grant in grants {
-            let exact = grant.permission.pattern.exact_start();
-            let exact: Vec<&str> = exact.take(FILED_SEGMENTS).collect();
-            let key = self.key(tenant, &exact);
-            let place = self.places.entry(key).or_default();
-            // Grants of one holder stand in order of their text, so the same place mostly comes twice in a row.
-            if place.last() != Some(&number) {
-                place.push(number);
+        for permission in grants.permissions() {
+            let exact = permission.pattern.exact_start();
+            let key = self.key(tenant, exact.take(FILED_SEGMENTS));
+            let place = self.noted.entry(key).or_default();
+            if place.last() != Some(&agent) {
+                place.push(agent);
             }
         }
     }
 
-    fn key(&self, tenant: TenantId, segments: &[&str]) -> u64 {
-        self.hasher.hash_one((tenant, segments))
+    fn tenant(&self, tenant: TenantId) -> u64 {
+        self.hasher.hash_one(tenant)
+    }
+
+    fn text(&self, text: &str) -> u64 {
+        self.hasher.hash_one(text)
+    }
+
+    fn key<'a>(&self, tenant: TenantId, segments: impl Iterator<Item = &'a str>) -> Key {
+        let hashes = segments.map(|segment| self.text(segment));
+        end(hashes.fold(self.tenant(tenant), step))
+    }
+
+    /// The agents that were filed under `key`.
+    fn filed_under(&self, key: Key) -> impl Iterator<Item = AgentId> {
+        let start = self
+            .filed
+            .partition_point(|filed| filed >> 32 < u64::from(key));
+        let rest = self.filed.get(start..).unwrap_or_default();
+        let here = rest
+            .iter()
+            .take_while(move |filed| **filed >> 32 == u64::from(key));
+        // The lower half is the number.
+        here.filter_map(|filed| self.ids.get(*filed as u32 as usize).copied())
     }
 
     /// Everybody who could hold something that speaks of `resource`, in order of id.
     fn candidates(&self, tenant: TenantId, resource: &Resource) -> Vec<AgentId> {
-        let mut numbers: Vec<u32> = Vec::new();
-        let segments: Vec<&str> = resource.segments().take(FILED_SEGMENTS).collect();
-        for exact in 0..=segments.len() {
-            let start = segments.get(..exact).unwrap_or_default();
-            let place = self.places.get(&self.key(tenant, start));
-            numbers.extend(place.into_iter().flatten());
+        let mut ids: Vec<AgentId> = Vec::new();
+        for exact in 0..=FILED_SEGMENTS {
+            let key = self.key(tenant, resource.segments().take(exact));
+            ids.extend(self.filed_under(key));
+            ids.extend(self.noted.get(&key).into_iter().flatten());
         }
-        numbers.sort_unstable();
-        numbers.dedup();
-        let ids = numbers
-            .into_iter()
-            .filter_map(|number| self.ids.get(number as usize));
-        let mut ids: Vec<AgentId> = ids.copied().collect();
         ids.sort_unstable();
+        ids.dedup();
         ids
     }
 
@@ -142,6 +184,16 @@ impl Holders {
         }
         found
     }
+}
+
+/// The hash of what was hashed so far and one segment more.
+fn step(before: u64, segment: u64) -> u64 {
+    (before.rotate_left(29) ^ segment).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// The part of a hash that is filed by: the half that depends on most of it.
+fn end(hash: u64) -> Key {
+    (hash >> 32) as u32
 }
 
 /// Whether the agent may do it, or might in other circumstances.

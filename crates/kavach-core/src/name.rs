@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt;
 use core::str::FromStr;
 
@@ -17,7 +18,7 @@ use crate::limits::{NAME_BYTES_MAX, SUBJECT_BYTES_MAX};
 /// taken for an agent's id or for a credential is refused.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Name(Box<str>);
+pub struct Name(Arc<str>);
 
 impl Name {
     /// The name as text.
@@ -149,7 +150,7 @@ macro_rules! text {
 
         impl From<$name> for String {
             fn from(value: $name) -> Self {
-                value.0.into()
+                String::from(&*value.0)
             }
         }
     };

@@ -1,6 +1,7 @@
 //! Which resources a permission speaks of.
 
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
@@ -12,8 +13,11 @@ use crate::limits::{RESOURCE_BYTES_MAX, SEGMENTS_MAX};
 use crate::resource::Resource;
 use crate::segment::{Segment, check_length, check_segment, is_kind, split};
 
+mod outline;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use outline::Outline;
 
 /// A set of resources: `mcp:github:*`.
 ///
@@ -43,7 +47,9 @@ mod tests;
 pub struct Pattern {
     /// INVARIANT (last prefix): a `Segment::Prefix` is only the last, and then `tail` is false.
     /// INVARIANT (kind first): unless empty, the first is `Segment::Exact` with a known kind.
-    segments: Vec<Segment>,
+    ///
+    /// Shared, so that whoever narrows or keeps a permission copies no text.
+    segments: Arc<[Segment]>,
     /// Whether one or more further segments follow.
     tail: bool,
 }
@@ -51,9 +57,9 @@ pub struct Pattern {
 impl Pattern {
     /// Everything: `**`.
     #[must_use]
-    pub const fn everything() -> Self {
+    pub fn everything() -> Self {
         Self {
-            segments: Vec::new(),
+            segments: Arc::default(),
             tail: true,
         }
     }
@@ -83,31 +89,35 @@ impl Pattern {
         let mut resources = resources.into_iter();
         let mut hull = Self::exactly(resources.next()?);
         for resource in resources {
-            hull.widen(resource);
+            hull = hull.widened(resource);
         }
         Some(hull)
     }
 
-    /// Takes one more resource in, and as little else as can be.
-    fn widen(&mut self, resource: &Resource) {
+    /// With one more resource in it, and as little else as can be.
+    fn widened(&self, resource: &Resource) -> Self {
         let count = resource.segments().count();
+        let known = self.segments.len();
         let fits = if self.tail {
-            count > self.segments.len()
+            count > known
         } else {
-            count == self.segments.len()
+            count == known
         };
-        if !fits {
-            // The rest, of which the shorter one has one segment, is what `**` stands for.
-            self.segments.truncate(count.min(self.segments.len()) - 1);
-            self.tail = true;
+        // The rest, of which the shorter one has one segment, is what `**` stands for.
+        let kept = if fits { known } else { count.min(known) - 1 };
+        let shared = self.segments.iter().zip(resource.segments()).take(kept);
+        let segments: Arc<[Segment]> = shared
+            .map(|(segment, text)| match segment {
+                segment if segment.matches(text) => segment.clone(),
+                _ => Segment::Any,
+            })
+            .collect();
+        if segments.first() == Some(&Segment::Any) {
+            return Self::everything();
         }
-        for (segment, text) in self.segments.iter_mut().zip(resource.segments()) {
-            if !segment.matches(text) {
-                *segment = Segment::Any;
-            }
-        }
-        if self.segments.first() == Some(&Segment::Any) {
-            *self = Self::everything();
+        Self {
+            segments,
+            tail: self.tail || !fits,
         }
     }
 
@@ -115,7 +125,7 @@ impl Pattern {
     #[must_use]
     pub fn matches(&self, resource: &Resource) -> bool {
         let mut texts = resource.segments();
-        for segment in &self.segments {
+        for segment in &*self.segments {
             match texts.next() {
                 Some(text) if segment.matches(text) => {}
                 _ => return false,
@@ -138,7 +148,7 @@ impl Pattern {
         }
         self.segments
             .iter()
-            .zip(&other.segments)
+            .zip(&*other.segments)
             .all(|(mine, its)| mine.contains(its))
     }
 
@@ -148,21 +158,73 @@ impl Pattern {
     /// that leaves out none but a few of exactly 512 bytes.
     #[must_use]
     pub fn meet(&self, other: &Self) -> Option<Self> {
-        if !self.overlaps(other) {
+        let met = if self.contains(other) {
+            other.clone()
+        } else if other.contains(self) {
+            self.clone()
+        } else if self.overlaps(other) {
+            let (short, long) = self.by_length(other);
+            let shared = short.segments.iter().zip(&*long.segments);
+            let rest = long.segments.iter().skip(short.segments.len());
+            Self {
+                segments: shared
+                    .filter_map(|(mine, its)| mine.meet(its))
+                    .chain(rest)
+                    .cloned()
+                    .collect(),
+                tail: short.tail && long.tail,
+            }
+        } else {
             return None;
-        }
-        let (short, long) = self.by_length(other);
-        let shared = short.segments.iter().zip(&long.segments);
-        let rest = long.segments.iter().skip(short.segments.len());
-        let met = Self {
-            segments: shared
-                .filter_map(|(mine, its)| mine.meet(its))
-                .chain(rest)
-                .cloned()
-                .collect(),
-            tail: short.tail && long.tail,
         };
-        (met.to_string().len() <= RESOURCE_BYTES_MAX).then_some(met)
+        met.is_short().then_some(met)
+    }
+
+    /// Whether it is no longer than a pattern may be.
+    pub(crate) fn is_short(&self) -> bool {
+        let texts = self.segments.iter().map(|segment| match segment {
+            Segment::Exact(text) => text.len(),
+            Segment::Prefix(text) => text.len() + 1,
+            Segment::Any => 1,
+        });
+        let tail = if self.tail { 2 } else { 0 };
+        let parts = self.segments.len() + usize::from(self.tail);
+        let colons = parts.saturating_sub(1);
+        texts.sum::<usize>() + tail + colons <= RESOURCE_BYTES_MAX
+    }
+
+    /// Its text, piece by piece.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = &str> {
+        self.pieces_from(0)
+    }
+
+    /// How many segments at the start are the same.
+    pub(crate) fn shared(&self, other: &Self) -> usize {
+        if Arc::ptr_eq(&self.segments, &other.segments) {
+            return self.segments.len();
+        }
+        let mut pairs = self.segments.iter().zip(&*other.segments);
+        let differs = pairs.position(|(mine, its)| mine != its);
+        differs.unwrap_or_else(|| self.segments.len().min(other.segments.len()))
+    }
+
+    /// Its text without the first segments, piece by piece.
+    pub(crate) fn pieces_from(&self, first: usize) -> impl Iterator<Item = &str> {
+        let segments = self.segments.iter().enumerate().skip(first);
+        let segments = segments.flat_map(|(place, segment)| {
+            let colon = if place > 0 { ":" } else { "" };
+            match segment {
+                Segment::Exact(text) => [colon, text, ""],
+                Segment::Prefix(text) => [colon, text, "*"],
+                Segment::Any => [colon, "*", ""],
+            }
+        });
+        let tail = match (self.tail, self.segments.is_empty()) {
+            (true, true) => "**",
+            (true, false) => ":**",
+            (false, _) => "",
+        };
+        segments.chain([tail])
     }
 
     /// The segments, and whether one or more follow.
@@ -179,7 +241,7 @@ impl Pattern {
             (false, false) => short.segments.len() == long.segments.len(),
             (false, true) => false,
         };
-        let mut shared = short.segments.iter().zip(&long.segments);
+        let mut shared = short.segments.iter().zip(&*long.segments);
         lengths && shared.all(|(mine, its)| mine.meet(its).is_some())
     }
 
@@ -206,10 +268,15 @@ impl Pattern {
         if open == 0 || !splits {
             return open;
         }
-        let mut longer = self.clone();
-        longer.segments.push(Segment::Any);
-        let mut exact = longer.clone();
-        exact.tail = false;
+        let one_more = self.segments.iter().cloned().chain([Segment::Any]);
+        let longer = Self {
+            segments: one_more.collect(),
+            tail: true,
+        };
+        let exact = Self {
+            tail: false,
+            ..longer.clone()
+        };
         exact.left_open(others, open) | longer.left_open(others, open)
     }
 }
@@ -239,7 +306,10 @@ impl FromStr for Pattern {
         if !(2..=SEGMENTS_MAX).contains(&count) {
             return Err(error(Problem::SegmentCount(count)));
         }
-        Ok(Self { segments, tail })
+        Ok(Self {
+            segments: segments.into(),
+            tail,
+        })
     }
 }
 
@@ -261,21 +331,7 @@ fn parse_segment(text: &str, number: usize, at: usize, last: bool) -> Result<Seg
 
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, segment) in self.segments.iter().enumerate() {
-            if index > 0 {
-                f.write_str(":")?;
-            }
-            match segment {
-                Segment::Exact(text) => f.write_str(text)?,
-                Segment::Prefix(text) => write!(f, "{text}*")?,
-                Segment::Any => f.write_str("*")?,
-            }
-        }
-        match (self.tail, self.segments.is_empty()) {
-            (true, true) => f.write_str("**"),
-            (true, false) => f.write_str(":**"),
-            (false, _) => Ok(()),
-        }
+        self.pieces().try_for_each(|piece| f.write_str(piece))
     }
 }
 

@@ -2,15 +2,19 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use core::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, Actions};
 use crate::constraint::Constraints;
 use crate::error::{ParseError, Problem};
-use crate::limits::SHORTHAND_BYTES_MAX;
+use crate::limits::{ACTION_BYTES_MAX, ACTIONS_MAX, RESOURCE_BYTES_MAX, SHORTHAND_BYTES_MAX};
 use crate::pattern::Pattern;
 use crate::resource::Resource;
+
+#[cfg(test)]
+mod tests;
 
 /// What may be done to what, and within which bounds.
 ///
@@ -95,6 +99,22 @@ impl Permission {
     /// One that was parsed can be held; one that was built, or met with another, may be more than the limits
     /// allow.
     pub(crate) fn unstorable(&self) -> Option<String> {
+        // Without bounds it is what it says: pattern and actions are never but as they were read.
+        const {
+            let actions = ACTIONS_MAX * (ACTION_BYTES_MAX + 1);
+            assert!(
+                actions + RESOURCE_BYTES_MAX <= SHORTHAND_BYTES_MAX,
+                "the longest would be too long"
+            );
+        }
+        if self.constraints.is_absent() && self.pattern.is_short() {
+            return None;
+        }
+        self.unreadable()
+    }
+
+    /// The same as [`unstorable`](Self::unstorable), by writing it down and reading it again.
+    fn unreadable(&self) -> Option<String> {
         if let Some(excess) = self.constraints.excess() {
             return Some(format!("a permission with {excess}"));
         }
@@ -110,6 +130,80 @@ impl Permission {
             format!("`{text}` is not what its permission was built as; build it from its text")
         })
     }
+}
+
+/// The order of texts, mostly without writing them down.
+impl Permission {
+    /// The order of the two texts by their bytes.
+    pub(crate) fn canonical_cmp(&self, other: &Self) -> Ordering {
+        self.head_cmp(other).then_with(|| {
+            if self.constraints.is_absent() {
+                return Ordering::Equal;
+            }
+            self.to_string().cmp(&other.to_string())
+        })
+    }
+
+    /// Its text up to the first constraint, the `?` before that included, piece by piece.
+    fn head(&self) -> impl Iterator<Item = &str> {
+        let actions = self.actions.pieces().chain([":"]);
+        actions.chain(self.rest_of_head(0))
+    }
+
+    /// The same without the actions and the first segments.
+    fn rest_of_head(&self, segments: usize) -> impl Iterator<Item = &str> {
+        let mark = (!self.constraints.is_absent()).then_some("?");
+        self.pattern.pieces_from(segments).chain(mark)
+    }
+
+    fn head_cmp(&self, other: &Self) -> Ordering {
+        if self.actions == other.actions {
+            let shared = self.pattern.shared(&other.pattern);
+            cmp_pieces(self.rest_of_head(shared), other.rest_of_head(shared))
+        } else {
+            cmp_pieces(self.head(), other.head())
+        }
+    }
+}
+
+/// Sorts permissions by the bytes of their texts. Those that are alike keep their order.
+pub(crate) fn sort(permissions: &mut [Permission]) {
+    permissions.sort_by(Permission::head_cmp);
+    let alike = permissions.chunk_by_mut(|one, next| one.head_cmp(next).is_eq());
+    // Only the constraints tell these apart.
+    for alike in alike.filter(|alike| alike.len() > 1) {
+        alike.sort_by_cached_key(ToString::to_string);
+    }
+}
+
+/// The order of two texts by their bytes, each in pieces.
+fn cmp_pieces<'a>(
+    mut one: impl Iterator<Item = &'a str>,
+    mut other: impl Iterator<Item = &'a str>,
+) -> Ordering {
+    let (mut mine, mut its): (&[u8], &[u8]) = (&[], &[]);
+    loop {
+        if mine.is_empty() {
+            mine = next_piece(&mut one);
+        }
+        if its.is_empty() {
+            its = next_piece(&mut other);
+        }
+        let shared = mine.len().min(its.len());
+        let ((start, rest), (its_start, its_rest)) = (mine.split_at(shared), its.split_at(shared));
+        let order = start.cmp(its_start);
+        if shared == 0 || order.is_ne() {
+            // Where nothing is shared, one of the two is at its end.
+            return order.then(mine.len().cmp(&its.len()));
+        }
+        (mine, its) = (rest, its_rest);
+    }
+}
+
+/// The next piece that is not empty; an empty one after the last.
+fn next_piece<'a>(pieces: &mut impl Iterator<Item = &'a str>) -> &'a [u8] {
+    let piece = pieces.find(|piece| !piece.is_empty());
+    piece.unwrap_or_default().as_bytes()
 }
 
 /// Takes only the canonical form, as records hold it: what is stored is always absolute, and says

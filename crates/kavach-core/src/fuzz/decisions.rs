@@ -28,7 +28,7 @@ const TENANT: TenantId = TenantId::DEFAULT;
 /// Steps that build a world: more only repeat themselves.
 const STEPS_MAX: usize = 48;
 
-const PERMISSIONS: [&str; 28] = [
+const PERMISSIONS: [&str; 36] = [
     "read:app:x",
     "read:app:*",
     "*:app:**",
@@ -57,14 +57,38 @@ const PERMISSIONS: [&str; 28] = [
     "read:app:*?args/a.max=5",
     "*:app:*?args/a.max=9&args/b.optional&ip=10.0.0.0/8",
     "read:app:*?args=none",
+    "*:app:**?budget=0/day",
+    "read:app:*?args/a.in=5,five&args/b.optional",
+    "*:app:**?args/a.prefix=fi&args/a.len_max=4",
+    "read:app:*?args/a.type=null,integer",
+    "*:app:*?args/b/0.max=3",
+    "read:app:**?args/b.len_min=1&args/a.optional",
+    "*:app:*?args/c/d.bool=true&args/a.optional",
+    "read:app:x?args/c.type=object&args/c/d.closed",
 ];
 const RESOURCES: [&str; 6] = ["app:x", "app:y", "app:xy", "app:x:y", "app:x:y:z", "data:x"];
-const ARGUMENTS: [&str; 5] = [
+/// What rules ask for, and the same of another type, in another place, or not at all.
+const ARGUMENTS: [&str; 20] = [
     "{}",
     r#"{"a":5}"#,
     r#"{"a":6}"#,
     r#"{"a":"5"}"#,
     r#"{"a":1,"b":[2]}"#,
+    r#"{"a":"five"}"#,
+    r#"{"a":5.0}"#,
+    r#"{"a":[5]}"#,
+    r#"{"a":null}"#,
+    r#"{"a":{"max":5}}"#,
+    r#"{"b":[4,5]}"#,
+    r#"{"b":["2"]}"#,
+    r#"{"b":{"0":2}}"#,
+    r#"{"b":[]}"#,
+    r#"{"c":{"d":true}}"#,
+    r#"{"c":{"d":"true"}}"#,
+    r#"{"c":[{"d":true}]}"#,
+    r#"{"c":{"d":{"d":true}}}"#,
+    "null",
+    "[5]",
 ];
 
 /// Numbers from bytes; zeros once they are used up.
@@ -257,6 +281,8 @@ impl World {
             "read:app:y",
             "*:app:x?ip=10.0.0.0/8",
             "write:**?args/a.min=3",
+            "*:app:*?args/c/d.bool=true",
+            "read:**?args/a.prefix=fi&args/b.len_max=1",
             "read:app:*?window=thu+12:00-12:01+UTC",
         ]);
         let never: Permission = never.parse().map_err(missing)?;

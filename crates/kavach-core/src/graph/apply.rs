@@ -6,13 +6,14 @@ use super::cold::{AgentNode, DelegationNode, Met, Named, OwnerNode, TenantNode};
 use super::hot::{AgentRow, Beside, Chain, DelegationRow};
 use super::rows::NONE;
 use super::{Graph, GraphError, Record, RecordKey, Stamp};
-use crate::agent::{Agent, AgentName, Credential, Owner, SubjectName};
+use crate::agent::{Agent, AgentName, Owner, SubjectName};
 use crate::delegation::Delegation;
-use crate::grant::Grants;
 use crate::guardrail::Guardrail;
 use crate::id::TenantId;
 use crate::limits::{DEPTH_MAX, INCOMING_MAX};
 use crate::name::{Name, Subject};
+
+const NO_OWNER: &str = "names an owner that is not there";
 
 impl Graph {
     /// Puts a record in, or in the place of its former self.
@@ -145,7 +146,7 @@ impl Graph {
 
     fn apply_subject(&mut self, name: SubjectName, stamp: Stamp) -> Result<(), &'static str> {
         let slot = self.owner_slot((name.tenant, name.id));
-        let slot = slot.ok_or("names an owner that is not there")?;
+        let slot = slot.ok_or(NO_OWNER)?;
         if let Some(node) = self.owners.get(slot) {
             let node = OwnerNode {
                 subject: Some(name.subject.clone()),
@@ -186,88 +187,75 @@ impl Graph {
     }
 
     fn apply_agent(&mut self, agent: Agent, stamp: Stamp) -> Result<(), &'static str> {
-        let owner = self.owner_slot((agent.tenant, agent.owner));
-        let owner = owner.ok_or("names an owner that is not there")?;
-        let (slot, known) = match self.agent_slot(agent.id) {
-            Some(slot) => {
-                let known = self
-                    .agents
-                    .get(slot)
-                    .and_then(Option::clone)
-                    .ok_or("is lost")?;
-                if known.record.tenant != agent.tenant || known.record.owner != agent.owner {
-                    return Err("changes its tenant or its owner");
-                }
-                (slot, Some(known))
-            }
-            None => (self.new_agent(&agent, owner), None),
+        let Some(slot) = self.agent_slot(agent.id) else {
+            return self.add_agent(agent, stamp);
         };
-        let before = known.as_ref().map(|node| &node.record);
-        self.index_credentials(
-            slot,
-            before.map(|agent| &agent.credentials),
-            &agent.credentials,
-        );
-        let row = self.agent_rows.get(slot).ok_or("is lost")?;
-        let grants = self.repack(row.grants, before.map(|agent| &agent.grants), &agent.grants);
+        let known = self.agents.get(slot).and_then(Option::as_ref);
+        let known = known.map(|node| &node.record).ok_or("is lost")?;
+        if known.tenant != agent.tenant || known.owner != agent.owner {
+            let owner = self.owner_slot((agent.tenant, agent.owner));
+            return Err(owner.map_or(NO_OWNER, |_| "changes its tenant or its owner"));
+        }
+        if known.credentials != agent.credentials {
+            for credential in &known.credentials {
+                self.credentials.remove(self.hash(credential.hash), slot);
+            }
+            for credential in &agent.credentials {
+                self.credentials.insert(self.hash(credential.hash), slot);
+            }
+        }
+        let regranted = known.grants != agent.grants;
         let row = self.agent_rows.get_mut(slot).ok_or("is lost")?;
         row.follow(&agent);
-        row.grants = grants;
-        if let Some(node) = self.agents.get_mut(slot) {
-            *node = Some(Arc::new(AgentNode {
-                record: agent,
-                slot,
-                stamp,
-            }));
+        if regranted {
+            row.grants = self.words.repack(row.grants, &agent.grants);
+        }
+        let node = self.agents.get_mut(slot).and_then(Option::as_mut);
+        let node = node.ok_or("is lost")?;
+        match Arc::get_mut(node) {
+            // Nobody looks at what was: it takes the same place.
+            Some(node) => {
+                node.record = agent;
+                node.stamp = stamp;
+            }
+            None => {
+                let record = agent;
+                *node = Arc::new(AgentNode {
+                    record,
+                    slot,
+                    stamp,
+                });
+            }
         }
         Ok(())
     }
 
-    /// A row for an agent that was not there, as its owner's last.
-    fn new_agent(&mut self, agent: &Agent, owner: u32) -> u32 {
+    /// An agent that was not there, as its owner's last.
+    fn add_agent(&mut self, agent: Agent, stamp: Stamp) -> Result<(), &'static str> {
+        let owner = self.owner_slot((agent.tenant, agent.owner));
+        let owner = owner.ok_or(NO_OWNER)?;
         let tenant = match self.tenant_slot(agent.tenant) {
             Some(slot) if self.tenants.get(slot).is_some_and(|node| node.has_agents) => slot,
             _ => self.change_tenant(agent.tenant, |node| node.has_agents = true),
         };
-        let slot = self.agent_rows.push(AgentRow::new(agent, tenant, owner));
+        let mut row = AgentRow::new(&agent, tenant, owner);
+        row.grants = self.words.repack(NONE, &agent.grants);
+        let slot = self.agent_rows.push(row);
         self.agent_index.insert(self.hash(agent.id), slot);
-        self.agents.push(None);
-        self.agents_beside.push(NONE);
-        if let Some(row) = self.owner_rows.get_mut(owner) {
-            let last = row.agents.push(slot);
-            if let Some(beside) = self.agents_beside.get_mut(last) {
-                *beside = slot;
-            }
-        }
-        slot
-    }
-
-    fn index_credentials(
-        &mut self,
-        slot: u32,
-        before: Option<&alloc::vec::Vec<Credential>>,
-        after: &[Credential],
-    ) {
-        if before.is_some_and(|before| before == after) {
-            return;
-        }
-        for credential in before.into_iter().flatten() {
-            self.credentials.remove(self.hash(credential.hash), slot);
-        }
-        for credential in after {
+        for credential in &agent.credentials {
             self.credentials.insert(self.hash(credential.hash), slot);
         }
-    }
-
-    /// The number of these grants, in the place of the former ones.
-    fn repack(&mut self, packed: u32, before: Option<&Grants>, after: &Grants) -> u32 {
-        if before == Some(after) {
-            return packed;
+        self.agents.push(Some(Arc::new(AgentNode {
+            record: agent,
+            slot,
+            stamp,
+        })));
+        let owner = self.owner_rows.get_mut(owner);
+        let last = owner.map_or(NONE, |owner| owner.agents.push(slot));
+        if let Some(last) = self.agent_rows.get_mut(last) {
+            last.beside = slot;
         }
-        let after = after.iter().map(|grant| (grant.id, &grant.permission));
-        let after = self.words.keep(after);
-        self.words.let_go(packed);
-        after
+        Ok(())
     }
 
     fn apply_delegation(
@@ -275,56 +263,53 @@ impl Graph {
         delegation: Delegation,
         stamp: Stamp,
     ) -> Result<(), &'static str> {
-        let (slot, known) = match self.delegation_slot(delegation.id) {
-            Some(slot) => {
-                let known = self
-                    .delegations
-                    .get(slot)
-                    .and_then(Option::clone)
-                    .ok_or("is lost")?;
-                let given = |delegation: &Delegation| {
-                    let Delegation {
-                        tenant,
-                        from,
-                        to,
-                        parent,
-                        depth,
-                        ..
-                    } = *delegation;
-                    (tenant, from, to, parent, depth)
-                };
-                if given(&known.record) != given(&delegation) {
-                    return Err("changes who gave it to whom");
-                }
-                (slot, Some(known))
-            }
-            None => (self.new_delegation_row(&delegation)?, None),
+        let Some(slot) = self.delegation_slot(delegation.id) else {
+            return self.add_delegation(delegation, stamp);
         };
-        let before = known.as_ref().map(|node| &node.record.grants);
-        let row = self.delegation_rows.get(slot).ok_or("is lost")?;
-        let grants = self.repack(row.grants, before, &delegation.grants);
+        let known = self.delegations.get(slot).and_then(Option::as_ref);
+        let known = known.map(|node| &node.record).ok_or("is lost")?;
+        let given = |delegation: &Delegation| {
+            let Delegation {
+                tenant,
+                from,
+                to,
+                parent,
+                depth,
+                ..
+            } = *delegation;
+            (tenant, from, to, parent, depth)
+        };
+        if given(known) != given(&delegation) {
+            return Err("changes who gave it to whom");
+        }
+        let regranted = known.grants != delegation.grants;
         let row = self.delegation_rows.get_mut(slot).ok_or("is lost")?;
         row.follow(&delegation);
-        row.grants = grants;
-        let (to, now) = (row.to, delegation.created_at);
-        let record = delegation;
-        if let Some(node) = self.delegations.get_mut(slot) {
-            *node = Some(Arc::new(DelegationNode { record, stamp }));
+        if regranted {
+            row.grants = self.words.repack(row.grants, &delegation.grants);
         }
-        if known.is_none() {
-            self.chain_incoming(to, slot);
-            self.prune_incoming(to, now);
+        let node = self.delegations.get_mut(slot).and_then(Option::as_mut);
+        let node = node.ok_or("is lost")?;
+        let record = delegation;
+        match Arc::get_mut(node) {
+            // Nobody looks at what was: it takes the same place.
+            Some(node) => *node = DelegationNode { record, stamp },
+            None => *node = Arc::new(DelegationNode { record, stamp }),
         }
         Ok(())
     }
 
-    /// A row for a delegation that was not there, as the last that rests on its parent.
-    fn new_delegation_row(&mut self, delegation: &Delegation) -> Result<u32, &'static str> {
-        let (from, to, parent) = self.ends_of(delegation)?;
-        let row = DelegationRow::new(delegation, from, to, parent.unwrap_or(NONE));
+    /// A delegation that was not there, as the last that rests on its parent.
+    fn add_delegation(&mut self, delegation: Delegation, stamp: Stamp) -> Result<(), &'static str> {
+        let (from, to, parent) = self.ends_of(&delegation)?;
+        let mut row = DelegationRow::new(&delegation, from, to, parent.unwrap_or(NONE));
+        row.grants = self.words.repack(NONE, &delegation.grants);
         let slot = self.delegation_rows.push(row);
         self.delegation_index.insert(self.hash(delegation.id), slot);
-        self.delegations.push(None);
+        let now = delegation.created_at;
+        let record = delegation;
+        self.delegations
+            .push(Some(Arc::new(DelegationNode { record, stamp })));
         self.delegations_beside.push(Beside::default());
         let chain = match parent {
             Some(parent) => self
@@ -337,7 +322,9 @@ impl Graph {
         if let Some(beside) = self.delegations_beside.get_mut(last) {
             beside.next = slot;
         }
-        Ok(slot)
+        self.chain_incoming(to, slot);
+        self.prune_incoming(to, now);
+        Ok(())
     }
 
     /// Puts a delegation among those to its receiver, in order of id.

@@ -27,6 +27,8 @@ pub(crate) struct AgentRow {
     pub(crate) incoming: u32,
     /// The first and the last of the delegations that rest on its root grants.
     pub(crate) below: Chain,
+    /// The next agent of the same owner.
+    pub(crate) beside: u32,
     pub(crate) status: AgentStatus,
     pub(crate) kind: AgentKind,
 }
@@ -173,6 +175,7 @@ impl Default for AgentRow {
             grants: NONE,
             incoming: NONE,
             below: Chain::default(),
+            beside: NONE,
             status: AgentStatus::Revoked,
             kind: AgentKind::Service,
         }

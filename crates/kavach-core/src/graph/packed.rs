@@ -16,6 +16,7 @@ use super::rows::NONE;
 use super::shelf::{Fresh, Shelf};
 use crate::action::Actions;
 use crate::constraint::Constraints;
+use crate::grant::Grants;
 use crate::limits::SEGMENTS_MAX;
 use crate::permission::Permission;
 use crate::segment::{KINDS, Segment};
@@ -64,24 +65,6 @@ pub(crate) struct Packed<'a> {
 
 /// Room for ten grants of the usual length.
 const WORDS_USUAL: usize = 64;
-
-/// Whether there is any constraint at all.
-fn is_bounded(constraints: &Constraints) -> bool {
-    let Constraints {
-        expires_at,
-        max_depth,
-        rates,
-        budgets,
-        windows,
-        addresses,
-        args,
-        approvals,
-        min_trust,
-    } = constraints;
-    let lists = rates.is_empty() && budgets.is_empty() && windows.is_empty();
-    let values = expires_at.is_none() && max_depth.is_none() && approvals.is_none();
-    !(lists && values && min_trust.is_none() && addresses.is_none() && args.is_none())
-}
 
 /// What the grant before was packed as.
 struct Before<'a> {
@@ -154,7 +137,15 @@ impl Words {
         number
     }
 
-    /// The same for one holder more.
+    /// Keeps these grants in the place of the former ones.
+    pub(crate) fn repack(&mut self, packed: u32, after: &Grants) -> u32 {
+        let after = after.iter().map(|grant| (grant.id, &grant.permission));
+        let after = self.keep(after);
+        self.let_go(packed);
+        after
+    }
+
+    /// One holder less has the grants of this number.
     pub(crate) fn let_go(&mut self, number: u32) {
         if let Some(words) = self.grants.release(number) {
             self.forget(&words);
@@ -220,7 +211,7 @@ impl Words {
         head |= packed.actions.0;
         words.extend(packed.actions.1);
         let constraints = &permission.constraints;
-        if is_bounded(constraints) {
+        if !constraints.is_absent() {
             head |= CONSTRAINED;
             let (number, _) = self
                 .constraints
@@ -268,6 +259,17 @@ impl Words {
 
     fn take_text(&mut self, text: &str) -> u32 {
         self.texts.take(text, || Arc::from(text)).0
+    }
+
+    /// How many texts, lists of actions, bounds and lists of grants are kept.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> [usize; 4] {
+        [
+            self.texts.iter().count(),
+            self.lists.iter().count(),
+            self.constraints.iter().count(),
+            self.grants.iter().count(),
+        ]
     }
 
     /// Lets go of all that these words name.
@@ -351,6 +353,17 @@ impl<'a> Packed<'a> {
         self.words
             .get(from..self.words.len().wrapping_sub(beside))
             .unwrap_or_default()
+    }
+
+    /// What stands for the exact segments at the start: `kinds` by kind, `texts` by the number of the text.
+    pub(crate) fn exact_start(self, kinds: &[u64], texts: &[u64]) -> impl Iterator<Item = u64> {
+        let mut words = self.words_from_texts().iter();
+        let exact = self.segments() - usize::from(self.has_prefix());
+        (0..exact).map_while(move |place| match self.kind() {
+            kind if place == 0 && kind != KIND_OTHER => kinds.get(kind as usize).copied(),
+            _ if self.is_any(place) => None,
+            _ => texts.get(*words.next()? as usize).copied(),
+        })
     }
 
     #[inline]

@@ -49,10 +49,6 @@ impl<T, const LEAF: usize> Rows<T, LEAF> {
         leaf.get(place as usize % LEAF)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.len as usize
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         (0..self.len).filter_map(|place| self.get(place))
     }

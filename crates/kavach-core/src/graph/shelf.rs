@@ -84,6 +84,12 @@ impl<T: ?Sized> Shelf<T> {
             .find(hash, |number| self.get(number).is_some_and(&mut is))
     }
 
+    /// What `of` makes of the thing of each number in turn; the default where a number is free.
+    pub(crate) fn places<R: Default>(&self, of: impl Fn(&T) -> R) -> impl Iterator<Item = R> {
+        let things = self.rows.iter().map(|kept| kept.thing.as_deref());
+        things.map(move |thing| thing.map(&of).unwrap_or_default())
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.rows.iter().filter_map(|kept| kept.thing.as_deref())
     }

@@ -20,6 +20,7 @@ mod people;
 mod proof;
 mod properties;
 mod records;
+mod retry;
 mod roundtrip;
 mod runs;
 mod trust;

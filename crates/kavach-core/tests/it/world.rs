@@ -10,6 +10,7 @@ use kavach_core::{
     RecordKey, Refusal, Request, Stamp, Subject, SubjectId, TenantId, Timestamp, Verdict, decide,
     decide_via,
 };
+use serde_json::json;
 
 /// Where everything happens that does not say otherwise.
 pub(crate) const TENANT: TenantId = TenantId::DEFAULT;
@@ -211,16 +212,46 @@ pub(crate) fn call(mut request: Request, number: usize) -> Request {
         Some("192.0.2.1"),
         Some("2001:db8::1"),
     ];
+    // What rules ask for, and the same of another type, in another place, or not at all.
     let args = [
-        serde_json::json!({}),
-        serde_json::json!({ "amount": 5 }),
-        serde_json::json!({ "amount": 50 }),
-        serde_json::json!({ "amount": 5, "note": "x", "more": 1 }),
+        json!({}),
+        json!({ "amount": 5 }),
+        json!({ "amount": 50 }),
+        json!({ "amount": 5, "note": "x", "more": 1 }),
+        json!({ "amount": "5" }),
+        json!({ "amount": "five", "name": null }),
+        json!({ "amount": [5] }),
+        json!({ "amount": null }),
+        json!({ "amount": { "max": 5 } }),
+        json!({ "amount": 5.0 }),
+        json!({ "amount": 4.5, "note": [] }),
+        json!({ "name": "abc" }),
+        json!({ "name": "/ab/c" }),
+        json!({ "name": 7 }),
+        json!({ "name": ["ab"] }),
+        json!({ "list": [1, 2] }),
+        json!({ "list": [1, "2"] }),
+        json!({ "list": [] }),
+        json!({ "list": { "1": 2 } }),
+        json!({ "nested": { "flag": true } }),
+        json!({ "nested": { "flag": "true" } }),
+        json!({ "nested": [{ "flag": true }] }),
+        json!({ "nested": { "flag": { "flag": true } } }),
+        json!({ "nested": {} }),
+        json!(null),
+        json!([5]),
+        json!("amount"),
+        json!(5),
     ];
     request.address = addresses[number % 4].map(|text| text.parse().unwrap());
-    request.args = args.get(number / 4 % 5).cloned().map(Arc::new);
-    request.cost = [None, None, Some(0), Some(4)][number / 20 % 4];
-    request.approvals = [0, 0, 1, 2][number / 80 % 4];
+    // One more than there are: none.
+    let rest = number / 4 / (args.len() + 1);
+    request.args = args
+        .get(number / 4 % (args.len() + 1))
+        .cloned()
+        .map(Arc::new);
+    request.cost = [None, None, Some(0), Some(4)][rest % 4];
+    request.approvals = [0, 0, 1, 2][rest / 4 % 4];
     request
 }
 

@@ -49,6 +49,7 @@ pub(super) const EXTRAS: &[&str] = &[
     "budget=3/day",
     "budget=9/total&rate=3/m",
     "rate=0/h",
+    "budget=0/day",
     "approve",
     "approve=2",
     "approve&rate=3/h",
@@ -61,8 +62,16 @@ pub(super) const EXTRAS: &[&str] = &[
     "window=thu,fri+22:00-01:01+Europe/Berlin",
     "args/amount.max=10",
     "args/amount.max=10&args/note.optional",
+    "args/amount.in=5,five&args/name.optional",
+    "args/name.prefix=ab&args/name.len_max=3",
+    "args/list/1.max=3&args/list.optional",
+    "args/nested/flag.bool=true",
+    "args/list.len_min=1&args/nested.optional&args/amount.optional",
+    "args/amount.type=integer,null",
+    "args/nested.type=object&args/nested/flag.closed",
+    "args/name.subpath=/ab&args/amount.none",
 ];
-const CIRCUMSTANCES: usize = 11;
+const CIRCUMSTANCES: usize = 12;
 
 /// One permission to be.
 #[derive(Clone, Debug)]

@@ -1,0 +1,166 @@
+//! What copies share, and what is let go.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::{Graph, Record, Stamp};
+use crate::agent::{Agent, AgentKind, AgentStatus, Owner, OwnerStatus};
+use crate::counter::NothingRecorded;
+use crate::decide::{Request, decide};
+use crate::grant::Grants;
+use crate::id::{AgentId, SubjectId, TenantId};
+use crate::time::Timestamp;
+
+const NOW: Timestamp = Timestamp::from_s(0);
+const TENANT: TenantId = TenantId::DEFAULT;
+
+fn graph() -> Graph {
+    let owner = Owner {
+        id: SubjectId::from_u128(1),
+        tenant: TENANT,
+        status: OwnerStatus::Active,
+        generation: 0,
+        grants: Grants::default(),
+    };
+    let mut graph = Graph::new();
+    graph.apply(Record::Owner(owner), Stamp(1)).unwrap();
+    graph
+}
+
+fn put(graph: &mut Graph, number: u128, texts: &[&str]) {
+    let agent = Agent {
+        id: AgentId::from_u128(number),
+        tenant: TENANT,
+        owner: SubjectId::from_u128(1),
+        owner_generation: 0,
+        name: format!("agent-{number}").parse().unwrap(),
+        kind: AgentKind::Service,
+        status: AgentStatus::Active,
+        generation: 0,
+        created_at: NOW,
+        expires_at: None,
+        grants: Grants::of(texts.iter().map(|text| text.parse().unwrap())),
+        credentials: Vec::new(),
+        metadata: Default::default(),
+    };
+    graph.apply(Record::Agent(agent), Stamp(1)).unwrap();
+}
+
+fn allows(graph: &Graph, number: u128, resource: &str) -> bool {
+    let (action, resource) = ("read".parse().unwrap(), resource.parse().unwrap());
+    let request = Request::new(TENANT, AgentId::from_u128(number), action, resource);
+    decide(graph, &request, &NothingRecorded, NOW)
+        .decision
+        .is_allow()
+}
+
+#[test]
+fn whatever_no_grant_says_any_more_is_let_go() {
+    let mut graph = graph();
+    let before = graph.words.kept();
+    put(
+        &mut graph,
+        1,
+        &["read,list:x-own:a:b*?rate=1/h", "read:mcp:shared"],
+    );
+    put(
+        &mut graph,
+        2,
+        &["read,list:x-own:a:b*?rate=1/h", "read:mcp:shared"],
+    );
+    let both = graph.words.kept();
+    // x-own, a, b, shared, read, list; one list of actions, one rate; one list of grants for both.
+    assert_eq!(both, [6, 1, 1, 1]);
+    for round in 0..500 {
+        let text = format!("read,zap-{round}:mcp:tool-{round}:**?rate={round}/m");
+        put(&mut graph, 2, &[&text, &text, "read:mcp:shared"]);
+        assert!(allows(&graph, 1, "x-own:a:bc") && allows(&graph, 1, "mcp:shared"));
+        assert!(!allows(&graph, 2, "x-own:a:bc") && allows(&graph, 2, "mcp:shared"));
+    }
+    // Its own tool and action beside those of the other.
+    assert_eq!(graph.words.kept(), [8, 2, 2, 2]);
+    put(&mut graph, 2, &[]);
+    assert_eq!(graph.words.kept(), both);
+    put(&mut graph, 1, &[]);
+    assert_eq!(graph.words.kept(), before);
+}
+
+#[test]
+fn a_copy_answers_as_before_whatever_becomes_of_the_original() {
+    let mut graph = graph();
+    for number in 1..1_000 {
+        put(&mut graph, number, &[&format!("read:mcp:tool-{number}")]);
+    }
+    let copy = graph.clone();
+    for number in 1..1_000 {
+        // The words of the one are given out again for the other.
+        put(&mut graph, number, &[&format!("read:mcp:other-{number}")]);
+    }
+    put(&mut graph, 1_000, &["read:mcp:more"]);
+    for number in 1..1_000 {
+        let (tool, other) = (format!("mcp:tool-{number}"), format!("mcp:other-{number}"));
+        assert!(allows(&copy, number, &tool) && !allows(&copy, number, &other));
+        assert!(allows(&graph, number, &other) && !allows(&graph, number, &tool));
+    }
+    assert!(allows(&graph, 1_000, "mcp:more") && !allows(&copy, 1_000, "mcp:more"));
+}
+
+#[test]
+fn every_shape_of_a_grant_is_the_same_when_packed() {
+    let mut graph = graph();
+    let texts = [
+        "**",
+        "mcp:**",
+        "x-own:**",
+        "mcp:a",
+        "mcp:a*",
+        "mcp:*",
+        "mcp:a:b",
+        "mcp:a:b*",
+        "mcp:a:*",
+        "mcp:*:b",
+        "mcp:*:b*",
+        "mcp:*:*",
+        "mcp:a:**",
+        "mcp:*:**",
+        "mcp:a:b:**",
+        "mcp:a:*:c",
+        "mcp:*:b:c*",
+        "x-own:a",
+        "x-own:a*",
+        "x-own:*:b",
+        "x-own:a:b:*:d:e*",
+        "mcp:a:b:c:d:e:f:g",
+    ];
+    let resources = [
+        "mcp:a",
+        "mcp:ab",
+        "mcp:b",
+        "mcp:a:b",
+        "mcp:a:bc",
+        "mcp:b:b",
+        "mcp:a:b:c",
+        "mcp:a:x:c",
+        "mcp:x:b:cd",
+        "x-own:a",
+        "x-own:ab",
+        "x-own:x:b",
+        "x-own:a:b:c:d:ef",
+        "x-other:a",
+        "mcp:a:b:c:d:e:f:g",
+        "mcp:a:b:c:d:e:f:h",
+        "app:a",
+    ];
+    for (number, text) in (1..).zip(texts) {
+        put(&mut graph, number, &[&format!("read:{text}")]);
+        let pattern: crate::pattern::Pattern = text.parse().unwrap();
+        for resource in resources {
+            let wanted = pattern.matches(&resource.parse().unwrap());
+            assert_eq!(
+                allows(&graph, number, resource),
+                wanted,
+                "{text} {resource}"
+            );
+        }
+    }
+}
