@@ -54,6 +54,9 @@ pub(crate) struct Words {
     constraints: Shelf<Constraints>,
     /// Lists of grants.
     grants: Shelf<[u32]>,
+    /// The actions that were packed last, and as what: whoever comes next often has the same. Forgotten as soon
+    /// as anything is let go.
+    last: Option<(Actions, (u32, Option<u32>))>,
 }
 
 /// One grant.
@@ -71,8 +74,6 @@ struct Before<'a> {
     permission: &'a Permission,
     /// The numbers of its segments; [`NONE`] for those without a word.
     texts: [u32; SEGMENTS_MAX],
-    /// The bits for its actions, and their word.
-    actions: (u32, Option<u32>),
 }
 
 impl Before<'_> {
@@ -148,8 +149,25 @@ impl Words {
     /// One holder less has the grants of this number.
     pub(crate) fn let_go(&mut self, number: u32) {
         if let Some(words) = self.grants.release(number) {
+            self.last = None;
             self.forget(&words);
         }
+    }
+
+    /// Much will be kept, until [`settle`](Self::settle).
+    pub(crate) fn hurry(&mut self) {
+        self.texts.hurry();
+        self.lists.hurry();
+        self.constraints.hurry();
+        self.grants.hurry();
+    }
+
+    /// Everything is kept.
+    pub(crate) fn settle(&mut self) {
+        self.texts.settle();
+        self.lists.settle();
+        self.constraints.settle();
+        self.grants.settle();
     }
 
     fn pack<'a>(
@@ -175,7 +193,6 @@ impl Words {
         let mut packed = Before {
             permission,
             texts: [NONE; SEGMENTS_MAX],
-            actions: (0, None),
         };
         for ((place, segment), kept) in segments.iter().enumerate().zip(&mut packed.texts) {
             let text = match segment {
@@ -207,9 +224,9 @@ impl Words {
             };
             words.push(*kept);
         }
-        packed.actions = self.pack_actions(&permission.actions, before);
-        head |= packed.actions.0;
-        words.extend(packed.actions.1);
+        let (bits, word) = self.pack_actions(&permission.actions);
+        head |= bits;
+        words.extend(word);
         let constraints = &permission.constraints;
         if !constraints.is_absent() {
             head |= CONSTRAINED;
@@ -225,23 +242,20 @@ impl Words {
         packed
     }
 
-    /// The bits for these actions, and their word. Neighbours often have the same.
-    fn pack_actions(
-        &mut self,
-        actions: &Actions,
-        before: Option<&Before<'_>>,
-    ) -> (u32, Option<u32>) {
-        if let Some(before) = before
-            && before.permission.actions == *actions
+    /// The bits for these actions, and their word. Whoever comes next often has the same.
+    fn pack_actions(&mut self, actions: &Actions) -> (u32, Option<u32>) {
+        if let Some((last, packed)) = &self.last
+            && last == actions
         {
-            match before.actions {
+            let packed = *packed;
+            match packed {
                 (SEVERAL, Some(list)) => self.lists.reuse(list),
                 (_, Some(text)) => self.texts.reuse(text),
                 (_, None) => {}
             }
-            return before.actions;
+            return packed;
         }
-        match actions.listed() {
+        let packed = match actions.listed() {
             None => (ALL, None),
             Some([only]) => (0, Some(self.take_text(only.as_str()))),
             Some(several) => {
@@ -254,7 +268,9 @@ impl Words {
                 }
                 (SEVERAL, Some(number))
             }
-        }
+        };
+        self.last = Some((actions.clone(), packed));
+        packed
     }
 
     fn take_text(&mut self, text: &str) -> u32 {
@@ -269,6 +285,17 @@ impl Words {
             self.lists.iter().count(),
             self.constraints.iter().count(),
             self.grants.iter().count(),
+        ]
+    }
+
+    /// How many use each text, list of actions, bounds and list of grants.
+    #[cfg(test)]
+    pub(crate) fn uses(&self) -> [Vec<u32>; 4] {
+        [
+            self.texts.uses(),
+            self.lists.uses(),
+            self.constraints.uses(),
+            self.grants.uses(),
         ]
     }
 

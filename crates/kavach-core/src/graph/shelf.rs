@@ -1,6 +1,7 @@
 //! Things that are kept once, however many use them.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::hash::{BuildHasher, Hash};
 
 use hashbrown::DefaultHashBuilder;
@@ -17,6 +18,9 @@ pub(crate) struct Shelf<T: ?Sized> {
     /// The first of the numbers that are free; each names the next.
     free: u32,
     hasher: DefaultHashBuilder,
+    /// While much is put in at once: uses by number that are not in the rows yet. Nobody else has a copy then,
+    /// and counting in a row asks that at each of its levels.
+    uncounted: Option<Vec<u32>>,
 }
 
 #[derive(Debug)]
@@ -51,6 +55,7 @@ impl<T: ?Sized> Default for Shelf<T> {
             rows: Rows::default(),
             free: NONE,
             hasher: DefaultHashBuilder::default(),
+            uncounted: None,
         }
     }
 }
@@ -62,6 +67,7 @@ impl<T: ?Sized> Clone for Shelf<T> {
             rows: self.rows.clone(),
             free: self.free,
             hasher: self.hasher.clone(),
+            uncounted: self.uncounted.clone(),
         }
     }
 }
@@ -88,6 +94,13 @@ impl<T: ?Sized> Shelf<T> {
     pub(crate) fn places<R: Default>(&self, of: impl Fn(&T) -> R) -> impl Iterator<Item = R> {
         let things = self.rows.iter().map(|kept| kept.thing.as_deref());
         things.map(move |thing| thing.map(&of).unwrap_or_default())
+    }
+
+    /// How many use each, by number.
+    #[cfg(test)]
+    pub(crate) fn uses(&self) -> Vec<u32> {
+        let kept = self.rows.iter().filter(|kept| kept.thing.is_some());
+        kept.map(|kept| kept.uses).collect()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
@@ -123,15 +136,49 @@ impl<T: Hash + ?Sized> Shelf<T> {
         }
     }
 
+    /// Much will be put in, until [`settle`](Self::settle).
+    pub(crate) fn hurry(&mut self) {
+        self.uncounted = Some(Vec::new());
+    }
+
+    /// Everything is put in.
+    pub(crate) fn settle(&mut self) {
+        let uncounted = self.uncounted.take().unwrap_or_default();
+        for (number, uses) in (0..).zip(uncounted).filter(|(_, uses)| *uses > 0) {
+            self.count(number, uses);
+        }
+    }
+
+    fn count(&mut self, number: u32, uses: u32) {
+        if let Some(kept) = self.rows.get_mut(number) {
+            kept.uses = kept.uses.saturating_add(uses);
+        }
+    }
+
     /// One more uses it.
     pub(crate) fn reuse(&mut self, number: u32) {
-        if let Some(kept) = self.rows.get_mut(number) {
-            kept.uses = kept.uses.saturating_add(1);
+        let Some(uncounted) = &mut self.uncounted else {
+            return self.count(number, 1);
+        };
+        let place = number as usize;
+        if place >= uncounted.len() {
+            uncounted.resize(place + 1, 0);
+        }
+        if let Some(uses) = uncounted.get_mut(place) {
+            *uses = uses.saturating_add(1);
         }
     }
 
     /// One less uses it. If that was the last, it is let go, and returned.
     pub(crate) fn release(&mut self, number: u32) -> Option<Arc<T>> {
+        if let Some(uses) = self
+            .uncounted
+            .as_mut()
+            .and_then(|all| all.get_mut(number as usize))
+        {
+            let uses = core::mem::take(uses);
+            self.count(number, uses);
+        }
         let kept = self.rows.get_mut(number)?;
         if kept.uses > 1 {
             kept.uses -= 1;

@@ -169,7 +169,7 @@ fn below_its_parent(forest: &Forest, recorded: &impl Recorded) -> (usize, usize)
 #[test]
 fn a_delegation_answers_no_more_than_its_parent_and_obliges_to_no_less() {
     let (charged, answered) = (Cell::new(0), Cell::new(0));
-    check(60, &bounded_steps(50), |steps| {
+    check(120, &bounded_steps(50), |steps| {
         let mut forest = Forest::new(Spelling::PLAIN);
         for step in &steps {
             let _ = forest.take(step);
