@@ -4,8 +4,9 @@ use alloc::vec::Vec;
 use super::*;
 use crate::agent::{Agent, AgentKind, AgentStatus, Owner, OwnerStatus};
 use crate::counter::NothingRecorded;
+use crate::delegation::Delegation;
 use crate::graph::Stamp;
-use crate::id::SubjectId;
+use crate::id::{DelegationId, SubjectId};
 
 const NOW: Timestamp = Timestamp::from_s(1_795_255_200);
 const TENANT: TenantId = TenantId::DEFAULT;
@@ -57,7 +58,7 @@ fn ask(action: &str, resource: &str) -> Request {
 }
 
 /// The patterns of all shapes over a few words, and the resources that they speak of.
-const PATTERNS: [&str; 14] = [
+const PATTERNS: [&str; 20] = [
     "**",
     "mcp:**",
     "mcp:*",
@@ -72,8 +73,14 @@ const PATTERNS: [&str; 14] = [
     "mcp:a:x:y",
     "mcp:a:*:y",
     "app:a:x",
+    "x-own:**",
+    "x-own:a",
+    "x-own:a*",
+    "x-own:*:x",
+    "x-own:a:x",
+    "x-own:a:x*",
 ];
-const RESOURCES: [&str; 9] = [
+const RESOURCES: [&str; 12] = [
     "mcp:a",
     "mcp:ab",
     "mcp:b",
@@ -83,7 +90,82 @@ const RESOURCES: [&str; 9] = [
     "mcp:a:x:y",
     "mcp:a:z:y",
     "app:a:x",
+    "x-own:a",
+    "x-own:a:x",
+    "x-own:a:xy",
 ];
+
+/// Whose tenant is another one.
+fn elsewhere() -> TenantId {
+    TenantId::from_parts(0, 1)
+}
+
+#[test]
+fn what_is_read_from_a_graph_is_what_is_noted_record_by_record() {
+    let mut graph = Graph::new();
+    let mut noted = Holders::default();
+    let mut put = |record: Record| {
+        noted.note(&record);
+        graph.apply(record, Stamp(1)).unwrap();
+    };
+    let owner = SubjectId::from_parts(0, 1);
+    for tenant in [TENANT, elsewhere()] {
+        put(Record::Owner(Owner {
+            id: owner,
+            tenant,
+            status: OwnerStatus::Active,
+            generation: 0,
+            grants: Grants::default(),
+        }));
+    }
+    for (number, pattern) in (0..).zip(PATTERNS) {
+        let text = alloc::format!("read:{pattern}");
+        let mut mine = agent(owner, number, &[&text, "write:mcp:a:x?rate=1/h"]);
+        let mut receiver = agent(owner, number + 100, &[]);
+        if number % 3 == 0 {
+            (mine.tenant, receiver.tenant) = (elsewhere(), elsewhere());
+        }
+        let delegation = Delegation {
+            id: DelegationId::from_parts(0, number),
+            tenant: mine.tenant,
+            from: mine.id,
+            to: receiver.id,
+            parent: None,
+            parent_generation: 0,
+            depth: 1,
+            grants: Grants::of([text.parse().unwrap()]),
+            expires_at: None,
+            max_depth: None,
+            revoked: false,
+            generation: 0,
+            created_at: NOW,
+        };
+        put(Record::Agent(mine));
+        put(Record::Agent(receiver));
+        put(Record::Delegation(delegation));
+    }
+    let mut read = Holders::of(&graph);
+    let mut found = 0;
+    // The two hash by keys of their own; what is asked is whether they name the same.
+    for tenant in [TENANT, elsewhere()] {
+        for resource in RESOURCES {
+            let resource = resource.parse().unwrap();
+            let named = read.candidates(tenant, &resource);
+            assert_eq!(named, noted.candidates(tenant, &resource), "{resource}");
+            found += named.len();
+        }
+        let nothing = "data:z".parse().unwrap();
+        let everywhere = read.candidates(tenant, &nothing);
+        assert!(everywhere.len() <= 2, "only who holds `**`");
+    }
+    assert!(found > 100, "only {found} candidates");
+    // Whoever was read and is noted again is named once.
+    let again = graph.agents(TENANT).next().unwrap().clone();
+    let resource = "mcp:a:x".parse().unwrap();
+    let before = read.candidates(TENANT, &resource);
+    read.note(&Record::Agent(again));
+    assert_eq!(read.candidates(TENANT, &resource), before);
+}
 
 #[test]
 fn everybody_who_can_is_found_whatever_the_shape_of_the_pattern() {

@@ -63,3 +63,54 @@ fn hash(text: &str) -> u8 {
     });
     (folded >> 24) as u8
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::{Outline, Pattern};
+
+    const PATTERNS: [&str; 17] = [
+        "**",
+        "mcp:**",
+        "mcp:a",
+        "mcp:b",
+        "mcp:a*",
+        "mcp:*",
+        "mcp:*:**",
+        "mcp:a:**",
+        "mcp:a:b",
+        "mcp:a:b*",
+        "mcp:*:b",
+        "mcp:*:b:**",
+        "mcp:a:*:c",
+        "app:a",
+        "app:a:b",
+        "mcp:a:b:c:d:e:f:g",
+        "mcp:a:b:c:d:e:f:*",
+    ];
+
+    #[test]
+    fn an_outline_lets_every_pair_through_that_has_something_in_common() {
+        let all: Vec<Pattern> = PATTERNS.iter().map(|text| text.parse().unwrap()).collect();
+        let mut passed_over = 0;
+        for one in &all {
+            for other in &all {
+                let (mine, its) = (Outline::of(one), Outline::of(other));
+                assert!(
+                    mine.may_overlap(its) || !one.overlaps(other),
+                    "{one} {other}"
+                );
+                assert!(
+                    mine.may_contain(its) || !one.contains(other),
+                    "{one} {other}"
+                );
+                if let Some(met) = one.meet(other) {
+                    assert_eq!(mine.meet(its), Outline::of(&met), "{one} {other}");
+                }
+                passed_over += usize::from(!mine.may_overlap(its));
+            }
+        }
+        assert!(passed_over > 60, "{passed_over}");
+    }
+}
