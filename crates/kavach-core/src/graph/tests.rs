@@ -235,3 +235,14 @@ fn loading_stops_where_a_record_does_not_fit() {
     let records = [agent(1, &[]), owner()].map(|record| (record, Stamp(1)));
     assert!(Graph::load(records).is_err());
 }
+
+#[test]
+fn actions_that_were_packed_last_and_let_go_are_kept_anew() {
+    let mut graph = graph();
+    put(&mut graph, 1, &["read,list:mcp:a"]);
+    put(&mut graph, 1, &[]);
+    put(&mut graph, 1, &["read,list:mcp:a"]);
+    assert!(allows(&graph, 1, "mcp:a"));
+    put(&mut graph, 1, &[]);
+    assert_eq!(graph.words.kept(), [0; 4]);
+}
