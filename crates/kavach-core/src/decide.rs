@@ -172,9 +172,9 @@ impl Graph {
         let hops = node.into_iter().flat_map(|node| self.hops(node));
         let mut charged = Vec::new();
         for ((_, hop), number) in hops.zip(verdict.matched.grants()) {
-            let mut held = self.words.grants(hop.grants());
-            let taken = held.find(|(_, grant)| grant.number() == *number);
-            let bounds = taken.and_then(|(_, grant)| grant.constraints());
+            let mut held = self.words.grants(hop.grants()).iter();
+            let taken = held.find(|grant| grant.number() == *number);
+            let bounds = taken.and_then(|grant| grant.constraints());
             if let Some(bounds) = bounds.and_then(|bounds| self.words.constraints(bounds)) {
                 charged.extend(charges(request, hop.leaf(), *number, bounds));
             }
@@ -264,19 +264,15 @@ pub fn decide(
     let decider = Decider::new(graph, rails, &asked);
     let mut lines = graph.lines_at(slot);
     let Some(first) = lines.next() else {
-        let fault = graph.agent_fault(agent, now, true);
+        let fault = graph.agent_fault(agent, now);
         let own_root = Leaf::Root(request.agent);
         return Verdict::denied(fault.unwrap_or(Reason::NoGrants), Some(own_root));
     };
-    let (mut best, mut answer) = (first, decider.answer(first));
-    for node in lines {
-        let other = decider.answer(node);
-        let text = |grant, node| decider.permission(node, grant);
-        if other.beats(&answer, (node, best), text) {
-            (best, answer) = (node, other);
-        }
+    let answer = decider.answer(first);
+    match lines.next() {
+        None => answer.verdict(graph.hop(first).map(|hop| hop.leaf())),
+        Some(second) => decider.best_of((first, answer), second, lines),
     }
-    answer.verdict(graph.hop(best).map(|hop| hop.leaf()))
 }
 
 /// Decides `request` by one line alone. A leaf that is not the agent's own is denied as unknown.
@@ -325,9 +321,44 @@ impl<'a, R: Recorded> Decider<'a, R> {
         }
     }
 
+    #[inline]
     fn answer(&self, node: Node) -> LineAnswer<'a> {
-        let line = Walked::of(self.graph, node);
-        line.answer(self.graph, self.asked, self.packed_rails, self.rails)
+        let line = Walked::of(self.graph, node, self.asked.now);
+        let mut answer = line.answer(self.graph, self.asked, self.rails);
+        if let Some(at) = answer.retry_at() {
+            answer.confirm_retry(&self.answer_at(node, at));
+        }
+        answer
+    }
+
+    /// How a line would answer at another time.
+    #[cold]
+    #[inline(never)]
+    fn answer_at(&self, node: Node, at: Timestamp) -> LineAnswer<'a> {
+        let later = Asked {
+            now: at,
+            ..*self.asked
+        };
+        let rails = Rails::of(self.packed_rails, &later);
+        Walked::of(self.graph, node, at).answer(self.graph, &later, rails)
+    }
+
+    /// The best of the answers of several lines.
+    #[inline(never)]
+    fn best_of(
+        &self,
+        (mut best, mut answer): (Node, LineAnswer<'a>),
+        second: Node,
+        others: impl Iterator<Item = Node>,
+    ) -> Verdict {
+        for node in core::iter::once(second).chain(others) {
+            let other = self.answer(node);
+            let text = |grant, node| self.permission(node, grant);
+            if other.beats(&answer, (node, best), text) {
+                (best, answer) = (node, other);
+            }
+        }
+        answer.verdict(self.graph.hop(best).map(|hop| hop.leaf()))
     }
 
     /// The permission that a line's leaf calls by this number.

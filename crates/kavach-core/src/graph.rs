@@ -1,9 +1,9 @@
 //! The delegation forest in memory: every owner, agent, name and delegation of a store.
 //!
 //! What a decision reads stands apart, in rows of the size of a cache line, with all texts replaced by
-//! numbers: [`hot`] and [`packed`]. The records themselves are for those who change something or look
-//! around: [`cold`]. All of it is shared between copies except where they differ: [`rows`], [`tall`], [`index`]
-//! and [`shelf`]. So one may go on reading a copy while the next is made.
+//! numbers: [`hot`], [`sheet`] and [`packed`]. The records themselves are for those who change something or
+//! look around: [`cold`]. All of it is shared between copies except where they differ: [`rows`], [`tall`],
+//! [`index`] and [`shelf`]. So one may go on reading a copy while the next is made.
 
 use alloc::sync::Arc;
 use core::hash::{BuildHasher, Hash};
@@ -24,6 +24,7 @@ mod line;
 mod packed;
 mod record;
 mod rows;
+mod sheet;
 mod shelf;
 mod tall;
 #[cfg(test)]
@@ -34,12 +35,13 @@ use cold::{Met, Named, OwnerNode, TenantNode};
 pub(crate) use hot::{AgentRow, DelegationRow};
 use hot::{Beside, OwnerRow};
 use index::Index;
-pub(crate) use line::{Holding, Hop, Node};
+pub(crate) use line::{Holding, Hop, LineCheck, Node};
 pub use line::{Leaf, Line, LineHop};
-pub(crate) use packed::{KIND_OTHER, Likeness, Packed, PackedGrants, Words, kind_of};
+pub(crate) use packed::Words;
 pub use record::{GraphError, Record, RecordKey, Stamp};
 pub(crate) use rows::NONE;
 use rows::Rows;
+pub(crate) use sheet::{Alike, Packed, PackedActions, PackedGrants, Shape, Tags};
 use shelf::Shelf;
 use tall::Tall;
 

@@ -71,7 +71,7 @@ impl Holders {
         let start_of = |tenant: u32| of_tenant.get(tenant as usize).copied();
         let mut file = |number: u32, start: Option<u64>, grants: u32| {
             let mut before = None;
-            for (_, grant) in graph.words.grants(grants) {
+            for grant in graph.words.grants(grants).iter() {
                 let exact = grant.exact_start(&kinds, &texts).take(FILED_SEGMENTS);
                 let key = end(exact.fold(start.unwrap_or_default(), step));
                 // Grants of one holder stand in order of their text, so the same key mostly comes twice in a row.

@@ -156,7 +156,7 @@ impl Graph {
 
     fn explain_line<R: Recorded>(&self, node: Node, asked: &Asked<'_, R>) -> Option<LineExplained> {
         let (_, leaf) = self.walk(node).next()?;
-        let trust = Walked::of(self, node).lowest_trust(asked);
+        let trust = Walked::of(self, node, asked.now).lowest_trust(asked);
         let hops = self.walk(node).map(|(distance, holding)| HopExplained {
             agent: holding.agent.record.id,
             leaf: holding.leaf(),

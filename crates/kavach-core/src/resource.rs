@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{ParseError, Problem};
 use crate::limits::{RESOURCE_BYTES_MAX, SEGMENTS_MAX};
-use crate::segment::{check_length, check_segment, is_kind, split};
+use crate::segment::{check_length, check_segment, is_kind, kind_of, split};
 
 /// A resource: a kind and 1 to 7 segments, `mcp:github:repos`, at most 512 bytes.
 ///
@@ -38,6 +38,10 @@ pub struct Resource {
     text: Box<str>,
     /// Where each segment ends; zero after the last. Every decision asks, and it is read only once.
     ends: [u16; SEGMENTS_MAX],
+    /// How many segments there are.
+    count: u8,
+    /// See `segment::kind_of`.
+    kind: u8,
 }
 
 const _: () = assert!(
@@ -64,17 +68,45 @@ impl Resource {
     }
 }
 
+impl Resource {
+    /// The segment at this place, the kind being at 0; empty where there is none.
+    #[inline]
+    pub(crate) fn segment(&self, place: usize) -> &str {
+        let start = match place.checked_sub(1) {
+            Some(before) => self.ends.get(before).map_or(0, |end| usize::from(*end) + 1),
+            None => 0,
+        };
+        let end = self.ends.get(place).copied().unwrap_or_default();
+        self.text.get(start..usize::from(end)).unwrap_or_default()
+    }
+
+    /// How many segments there are, the kind included.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.count)
+    }
+
+    /// The number of its kind: see `segment::kind_of`.
+    #[inline]
+    pub(crate) fn kind(&self) -> u32 {
+        u32::from(self.kind)
+    }
+}
+
 impl FromStr for Resource {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let error = |problem| ParseError::new("a resource", text, problem);
         check_length(text).map_err(error)?;
-        let (mut count, mut ends) = (0, [0; SEGMENTS_MAX]);
+        let (mut count, mut ends, mut kind) = (0, [0; SEGMENTS_MAX], 0);
         for (number, at, segment) in split(text) {
             check_segment(segment, number, at).map_err(error)?;
-            if number == 1 && !is_kind(segment) {
-                return Err(error(Problem::Kind));
+            if number == 1 {
+                if !is_kind(segment) {
+                    return Err(error(Problem::Kind));
+                }
+                kind = kind_of(segment) as u8;
             }
             if let Some(end) = ends.get_mut(number - 1) {
                 // At most 512: see `limits::RESOURCE_BYTES_MAX`.
@@ -88,6 +120,8 @@ impl FromStr for Resource {
         Ok(Self {
             text: text.into(),
             ends,
+            count: count as u8,
+            kind,
         })
     }
 }

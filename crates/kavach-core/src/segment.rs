@@ -8,6 +8,15 @@ use crate::limits::{RESOURCE_BYTES_MAX, SEGMENT_BYTES_MAX};
 /// The kinds that need no `x-`.
 pub(crate) const KINDS: [&str; 6] = ["mcp", "a2a", "http", "tool", "data", "app"];
 
+/// What stands for a kind that is not well known.
+pub(crate) const KIND_OTHER: u32 = KINDS.len() as u32;
+
+/// The number of a well-known kind; [`KIND_OTHER`] for one of the host's own.
+pub(crate) fn kind_of(text: &str) -> u32 {
+    let known = (0..).zip(KINDS).find(|(_, known)| *known == text);
+    known.map_or(KIND_OTHER, |(place, _)| place)
+}
+
 /// What one segment of a pattern matches.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Segment {

@@ -11,7 +11,9 @@ use crate::error::{ParseError, Problem};
 use crate::time::Timestamp;
 
 mod days;
+mod offset;
 use days::Days;
+use offset::KnownOffset;
 
 /// Weekly times in a zone: from a time of the day to another, beginning on certain days.
 ///
@@ -41,6 +43,7 @@ pub struct Window {
     to_min: u16,
     /// INVARIANT (known zone): one that the bundled database has, with its name.
     zone: TimeZone,
+    offset: KnownOffset,
 }
 
 const DAY_MIN: u16 = 24 * 60;
@@ -58,11 +61,11 @@ impl Window {
     /// Whether `now` lies within it.
     #[must_use]
     pub fn holds_at(&self, now: Timestamp) -> bool {
-        let Ok(instant) = jiff::Timestamp::from_second(now.as_s()) else {
+        let Some(offset_s) = self.offset.at(&self.zone, now.as_s()) else {
             // Every `Timestamp` lies in the range.
             return false;
         };
-        let wall_s = now.as_s() + i64::from(self.zone.to_offset(instant).seconds());
+        let wall_s = now.as_s() + offset_s;
         let day = wall_s.div_euclid(DAY_S);
         let clock_s = wall_s.rem_euclid(DAY_S);
         let begun = clock_s >= i64::from(self.from_min) * 60;
@@ -170,6 +173,7 @@ fn parse(text: &str) -> Result<Window, Problem> {
         from_min,
         to_min,
         zone: zone.map_err(|_| Problem::Other(ZONE))?,
+        offset: KnownOffset::default(),
     })
 }
 

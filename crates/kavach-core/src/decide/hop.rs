@@ -1,10 +1,10 @@
 //! What one hop of a line says to a request.
 
-use crate::constraint::{AddressSet, Constraints};
+use crate::constraint::{AddressSet, ArgRules, Constraints};
 use crate::counter::{Charge, Counter, Recorded, Room, Span};
 use crate::decide::Request;
 use crate::decide::query::Query;
-use crate::graph::{Hop, Leaf, PackedGrants, Words};
+use crate::graph::{Alike, Hop, Leaf, Packed, PackedGrants, Words};
 use crate::reason::Reason;
 use crate::time::Timestamp;
 use crate::trust::TrustLevel;
@@ -29,8 +29,8 @@ impl<R> Copy for Asked<'_, R> {}
 /// A grant of a hop.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Taken<'a> {
-    /// The hop's grants, and the word at which this one starts.
-    pub(crate) place: (u32, u16),
+    /// The hop's grants.
+    pub(crate) list: u32,
     /// The number that its holder calls it by.
     pub(crate) number: u32,
     pub(crate) constraints: Option<&'a Constraints>,
@@ -96,24 +96,46 @@ pub(crate) type Found<'a> = Result<Taken<'a>, (Miss, Option<Taken<'a>>)>;
 
 /// The best grant of a hop: the fewest approvals, then the fewest counters, then the smallest canonical
 /// bytes, which is the first.
+#[inline]
 pub(crate) fn best_match<'a, R: Recorded>(
     hop: &Hop<'_>,
-    mut grants: PackedGrants<'_>,
+    grants: PackedGrants<'_>,
     distance: u8,
     asked: &Asked<'a, R>,
-    trust: impl Fn() -> TrustLevel,
+    trust: &impl Fn() -> TrustLevel,
+) -> Found<'a> {
+    let mut alike = asked.query.alike(grants);
+    match asked.query.next_match(&mut alike) {
+        // Nothing is cheaper, and of equals the first is taken.
+        Some(first) if !first.is_constrained() => Ok(Taken {
+            list: hop.grants(),
+            number: first.number(),
+            constraints: None,
+        }),
+        Some(first) => best_of(hop, (first, alike), distance, asked, trust),
+        None => Err((Miss::Other, None)),
+    }
+}
+
+/// The same of the first that speaks of the request, and those after it.
+fn best_of<'a, R: Recorded>(
+    hop: &Hop<'_>,
+    (first, mut others): (Packed<'_>, Alike<'_>),
+    distance: u8,
+    asked: &Asked<'a, R>,
+    trust: &impl Fn() -> TrustLevel,
 ) -> Found<'a> {
     let mut best: Option<((u8, usize), Taken<'a>)> = None;
     let mut nearest = (Miss::Other, None);
-    let list = hop.grants();
-    while let Some((at, grant)) = asked.query.next_match(&mut grants, asked.words) {
+    let mut next = Some(first);
+    while let Some(grant) = next {
+        next = asked.query.next_match(&mut others);
         let mut taken = Taken {
-            place: (list, at),
+            list: hop.grants(),
             number: grant.number(),
             constraints: None,
         };
         let Some(bounds) = grant.constraints() else {
-            // Nothing is cheaper, and of equals the first is taken.
             return Ok(match best {
                 Some(((0, 0), earlier)) => earlier,
                 _ => taken,
@@ -125,7 +147,14 @@ pub(crate) fn best_match<'a, R: Recorded>(
         };
         taken.constraints = Some(constraints);
         let holder = (hop.leaf(), taken.number);
-        match constrained_miss(constraints, holder, distance, asked, &trust) {
+        let circumstances = || {
+            let miss = || circumstances_miss(constraints, asked);
+            asked.query.remembered(bounds, asked.now, miss)
+        };
+        let miss = standing_miss(constraints, distance, asked.now)
+            .or_else(circumstances)
+            .or_else(|| counted_miss(constraints, holder, asked, trust));
+        match miss {
             None => {
                 let price = taken.price();
                 if best.is_none_or(|(known, _)| price < known) {
@@ -143,18 +172,28 @@ pub(crate) fn best_match<'a, R: Recorded>(
 /// speaks of; `None` if it does.
 pub(crate) fn constrained_miss<R: Recorded>(
     constraints: &Constraints,
-    (holder, grant): (Leaf, u32),
+    holder: (Leaf, u32),
     distance: u8,
     asked: &Asked<'_, R>,
     trust: impl Fn() -> TrustLevel,
 ) -> Option<Miss> {
-    let Asked { request, now, .. } = *asked;
+    standing_miss(constraints, distance, asked.now)
+        .or_else(|| circumstances_miss(constraints, asked))
+        .or_else(|| counted_miss(constraints, holder, asked, &trust))
+}
+
+/// Whether it holds at all, that far above the leaf.
+#[inline]
+fn standing_miss(constraints: &Constraints, distance: u8, now: Timestamp) -> Option<Miss> {
     if !constraints.holds_at(now) {
         return Some(Miss::Expired);
     }
-    if !constraints.reaches(distance) {
-        return Some(Miss::TooDeep);
-    }
+    (!constraints.reaches(distance)).then_some(Miss::TooDeep)
+}
+
+/// Whether the call is made in the circumstances that it asks for: the same at every hop.
+fn circumstances_miss<R>(constraints: &Constraints, asked: &Asked<'_, R>) -> Option<Miss> {
+    let Asked { request, now, .. } = *asked;
     if !constraints
         .windows
         .iter()
@@ -168,17 +207,22 @@ pub(crate) fn constrained_miss<R: Recorded>(
         return Some(Miss::AddressNotAllowed);
     }
     let args = request.args.as_deref();
-    if !constraints
-        .args
-        .as_ref()
-        .is_none_or(|rules| rules.allow(args))
-    {
-        return Some(Miss::ArgumentsNotAllowed);
-    }
+    let kept = |rules: &ArgRules| rules.allow(args);
+    (!constraints.args.as_ref().is_none_or(kept)).then_some(Miss::ArgumentsNotAllowed)
+}
+
+/// Whether the line is trusted enough, and there is room.
+#[inline]
+fn counted_miss<R: Recorded>(
+    constraints: &Constraints,
+    (holder, grant): (Leaf, u32),
+    asked: &Asked<'_, R>,
+    trust: &impl Fn() -> TrustLevel,
+) -> Option<Miss> {
     if constraints.min_trust.is_some_and(|least| trust() < least) {
         return Some(Miss::TrustTooLow);
     }
-    let charges = charges(request, holder, grant, constraints);
+    let charges = charges(asked.request, holder, grant, constraints);
     let used = charges.filter_map(|charge| used_up(&charge, asked));
     used.min().map(Miss::UsedUp)
 }

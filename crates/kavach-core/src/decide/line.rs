@@ -8,7 +8,7 @@ use crate::decide::canonical::canonical_cmp;
 use crate::decide::hop::{Asked, Found, Miss, Taken, best_match};
 use crate::decide::rails::Rails;
 use crate::decide::{Decision, Matched, Verdict};
-use crate::graph::{Graph, Hop, Leaf, Node, PackedGrants};
+use crate::graph::{Graph, Hop, Leaf, LineCheck, Node, PackedGrants};
 use crate::limits::LINE_HOPS_MAX;
 use crate::permission::Permission;
 use crate::reason::Reason;
@@ -89,7 +89,7 @@ impl<'a> LineAnswer<'a> {
         let ranks = ranks.then_with(|| sooner(other).cmp(&sooner(self)));
         let by_text = || match (self.grant, other.grant) {
             // The same words say the same.
-            (Some(mine), Some(its)) if mine.place != its.place => {
+            (Some(mine), Some(its)) if (mine.list, mine.number) != (its.list, its.number) => {
                 match (text(mine.number, nodes.0), text(its.number, nodes.1)) {
                     (Some(mine), Some(its)) => canonical_cmp(its, mine),
                     _ => Ordering::Equal,
@@ -105,6 +105,20 @@ impl<'a> LineAnswer<'a> {
         self.grant.map(|grant| grant.number)
     }
 
+    /// When there is room, if only a limit says no.
+    #[inline]
+    pub(super) fn retry_at(&self) -> Option<Timestamp> {
+        self.retry_at
+    }
+
+    /// There is room at that second. Whether everything else still holds then is what `later` answers.
+    pub(super) fn confirm_retry(&mut self, later: &LineAnswer<'_>) {
+        if later.nearness != Nearness::Held {
+            self.retry_at = None;
+        }
+    }
+
+    #[inline]
     pub(super) fn verdict(&self, leaf: Option<Leaf>) -> Verdict {
         Verdict {
             decision: self.decision,
@@ -120,129 +134,141 @@ impl<'a> LineAnswer<'a> {
     }
 }
 
-/// The hops of a line that a decision walks, the leaf first.
+/// One hop of a line that a decision walks.
 #[derive(Clone, Copy)]
+struct Step<'a> {
+    hop: Hop<'a>,
+    /// What it holds, packed. It is asked for at once, so that memory is not waited for at each hop.
+    grants: PackedGrants<'a>,
+}
+
+/// The hops of a line that a decision walks, the leaf first.
 pub(crate) struct Walked<'a> {
-    hops: [Option<Hop<'a>>; LINE_HOPS_MAX],
-    /// What each of them holds. They are asked for all at once, so that memory is not waited for each time.
-    grants: [PackedGrants<'a>; LINE_HOPS_MAX],
+    steps: [Option<Step<'a>>; LINE_HOPS_MAX],
+    /// What keeps the line from holding at all.
+    fault: Option<Reason>,
 }
 
 impl<'a> Walked<'a> {
-    #[inline]
-    pub(crate) fn of(graph: &'a Graph, leaf: Node) -> Self {
-        let mut hops = [None; LINE_HOPS_MAX];
-        let mut grants = [PackedGrants::default(); LINE_HOPS_MAX];
-        let places = hops.iter_mut().zip(&mut grants);
-        for ((place, grants), (_, hop)) in places.zip(graph.hops(leaf)) {
-            *place = Some(hop);
-            *grants = graph.words.grants(hop.grants());
+    /// Always inlined, so that it is filled where it stands: it is large.
+    #[inline(always)]
+    pub(crate) fn of(graph: &'a Graph, leaf: Node, now: Timestamp) -> Self {
+        let mut line = Self {
+            steps: [None; LINE_HOPS_MAX],
+            fault: None,
+        };
+        let mut check = LineCheck::new(now);
+        let mut next = leaf;
+        for place in &mut line.steps {
+            let Some(hop) = graph.hop(next) else {
+                break;
+            };
+            let grants = graph.words.grants(hop.grants());
+            *place = Some(Step { hop, grants });
+            check.take(graph, &hop);
+            match hop.above() {
+                Some(above) => next = above,
+                None => break,
+            }
         }
-        Self { hops, grants }
+        line.fault = check.fault();
+        line
     }
 
     #[inline]
-    fn hops(&self) -> impl Iterator<Item = Hop<'a>> + Clone + '_ {
+    fn steps(&self) -> impl Iterator<Item = &Step<'a>> + Clone {
         // The first that is not there is the end.
-        self.hops.iter().map_while(|hop| *hop)
-    }
-
-    #[inline]
-    fn numbered(&self) -> impl Iterator<Item = (u8, Hop<'a>)> + Clone + '_ {
-        (0..).zip(self.hops())
+        self.steps.iter().map_while(Option::as_ref)
     }
 
     /// How the line answers, and when it would, if only a limit says no.
+    #[inline]
     pub(super) fn answer<'w, R: Recorded>(
         &self,
         graph: &Graph,
         asked: &Asked<'w, R>,
-        packed_rails: u32,
         rails: Rails,
     ) -> LineAnswer<'w> {
-        let mut answer = answer_at(graph, self, asked, rails);
-        if let Some(at) = answer.retry_at {
-            // There is room then. Whether everything else still holds is another question.
-            let later = Asked { now: at, ..*asked };
-            let later = answer_at(graph, self, &later, Rails::of(packed_rails, &later));
-            answer.retry_at = (later.nearness == Nearness::Held).then_some(at);
+        let (guardrail, shadowed) = if rails.is_silent() {
+            (None, 0)
+        } else {
+            rails.on_line(graph, asked, self.steps().map(|step| step.hop))
+        };
+        let mut answer = match guardrail {
+            Some(_) => LineAnswer::denied(Reason::GuardrailApplies, Nearness::Guarded, None),
+            None => self.answer_by_grants(asked),
+        };
+        answer.guardrail = guardrail;
+        answer.shadowed = shadowed;
+        answer
+    }
+
+    #[inline]
+    fn answer_by_grants<'w, R: Recorded>(&self, asked: &Asked<'w, R>) -> LineAnswer<'w> {
+        let mut answer = LineAnswer::new(Decision::Allow, Nearness::Held, None);
+        let lowest = OnceCell::new();
+        let trust = || *lowest.get_or_init(|| self.lowest_trust(asked));
+        let mut before: Option<Taken<'w>> = None;
+        for (distance, step) in (0..).zip(self.steps()) {
+            let found = match before {
+                // The same grants say the same. Of those that come before the one that is taken, each is
+                // missed here as well: only a limit asks who holds it, and costs more than no bound at all,
+                // and what may not be passed on that far may not be passed on farther.
+                Some(taken) if taken.list == step.hop.grants() => Ok(taken),
+                _ => best_match(&step.hop, step.grants, distance, asked, &trust),
+            };
+            before = found.ok().filter(|taken| taken.constraints.is_none());
+            if distance == 0
+                && let Some(fault) = self.fault
+            {
+                return by_fault(fault, found);
+            }
+            match found {
+                Ok(grant) => answer.take(distance, grant),
+                Err((miss, grant)) => {
+                    if !answer.miss(distance, miss, grant) {
+                        break;
+                    }
+                }
+            }
         }
+        answer.settle(asked);
         answer
     }
 
     /// The lowest level of all agents on the line.
     pub(crate) fn lowest_trust<R: Recorded>(&self, asked: &Asked<'_, R>) -> TrustLevel {
-        let agents = self.hops().map(|hop| hop.agent.id);
+        let agents = self.steps().map(|step| step.hop.agent.id);
         let levels = agents.map(|id| asked.recorded.trust(asked.request.tenant, id, asked.now));
         levels.min().unwrap_or(TrustLevel::Untrusted)
     }
 }
 
-fn answer_at<'a, R: Recorded>(
-    graph: &Graph,
-    line: &Walked<'_>,
-    asked: &Asked<'a, R>,
-    rails: Rails,
-) -> LineAnswer<'a> {
-    let (guardrail, shadowed) = rails.on_line(graph, asked, line.hops());
-    let mut answer = match guardrail {
-        Some(_) => LineAnswer::denied(Reason::GuardrailApplies, Nearness::Guarded, None),
-        None => answer_by_grants(graph, line, asked),
-    };
-    answer.guardrail = guardrail;
-    answer.shadowed = shadowed;
-    answer
-}
-
-fn answer_by_grants<'a, R: Recorded>(
-    graph: &Graph,
-    line: &Walked<'_>,
-    asked: &Asked<'a, R>,
-) -> LineAnswer<'a> {
-    let fault = graph.hops_fault(line.numbered(), asked.now);
-    let mut answer = LineAnswer::new(Decision::Allow, Nearness::Held, None);
-    let lowest = OnceCell::new();
-    let trust = || *lowest.get_or_init(|| line.lowest_trust(asked));
-    for ((distance, hop), grants) in line.numbered().zip(&line.grants) {
-        let found = best_match(&hop, *grants, distance, asked, trust);
-        if distance == 0
-            && let Some(fault) = fault
-        {
-            return by_fault(fault, found);
-        }
-        match found {
-            Ok(grant) => answer.take(distance, grant),
-            Err((miss, grant)) => {
-                let missed = by_miss(miss, distance);
-                if distance == 0 {
-                    let named = missed.nearness > Nearness::Narrowed;
-                    answer.grant = grant.filter(|_| named);
-                }
-                answer.worsen(missed);
-                if answer.nearness <= Nearness::Narrowed {
-                    break;
-                }
-            }
-        }
-    }
-    answer.settle(asked);
-    answer
-}
-
 impl<'a> LineAnswer<'a> {
     /// Takes a hop's grant in.
+    #[inline]
     fn take(&mut self, distance: u8, grant: Taken<'a>) {
-        let (approvals, counters) = grant.price();
         self.matched.push(grant.number);
-        self.approvals = self.approvals.max(approvals);
-        self.counters += counters;
-        let budgets = grant
-            .constraints
-            .is_some_and(|bounds| !bounds.budgets.is_empty());
-        self.settles |= budgets;
+        if let Some(bounds) = grant.constraints {
+            let (approvals, counters) = grant.price();
+            self.approvals = self.approvals.max(approvals);
+            self.counters += counters;
+            self.settles |= !bounds.budgets.is_empty();
+        }
         if distance == 0 {
             self.grant = Some(grant);
         }
+    }
+
+    /// Takes in that a hop misses, by the grant that came nearest. Returns whether what lies above matters.
+    fn miss(&mut self, distance: u8, miss: Miss, grant: Option<Taken<'a>>) -> bool {
+        let missed = by_miss(miss, distance);
+        if distance == 0 {
+            let named = missed.nearness > Nearness::Narrowed;
+            self.grant = grant.filter(|_| named);
+        }
+        self.worsen(missed);
+        self.nearness > Nearness::Narrowed
     }
 
     /// Takes in that a hop misses: the farthest miss is the line's, and among equal ones the leaf's.
@@ -262,6 +288,7 @@ impl<'a> LineAnswer<'a> {
     }
 
     /// All hops are in: whether it is an allow, and what it comes to.
+    #[inline]
     fn settle<R: Recorded>(&mut self, asked: &Asked<'_, R>) {
         if self.nearness != Nearness::Held {
             self.matched = Matched::default();

@@ -2,7 +2,7 @@
 
 use crate::decide::Verdict;
 use crate::decide::hop::Asked;
-use crate::graph::{AgentRow, Graph, Hop, Packed};
+use crate::graph::{AgentRow, Graph, Hop, NONE, Packed};
 use crate::guardrail::{Guardrail, Selector};
 use crate::id::TenantId;
 use crate::limits::GUARDRAILS_MAX;
@@ -23,10 +23,28 @@ pub(super) struct Rails {
 
 impl Rails {
     /// Those that are packed under this number.
+    #[inline]
     pub(super) fn of<R>(packed: u32, asked: &Asked<'_, R>) -> Self {
+        if packed == NONE {
+            return Self {
+                speaking: 0,
+                beyond: false,
+                packed,
+            };
+        }
+        Self::speaking(packed, asked)
+    }
+
+    /// Whether none speaks of the request.
+    #[inline]
+    pub(super) fn is_silent(self) -> bool {
+        self.speaking == 0 && !self.beyond
+    }
+
+    fn speaking<R>(packed: u32, asked: &Asked<'_, R>) -> Self {
         let (mut speaking, mut beyond) = (0, false);
-        let mut rails = asked.words.grants(packed);
-        while let Some((_, never)) = asked.query.next_match(&mut rails, asked.words) {
+        let mut rails = asked.query.alike(asked.words.grants(packed));
+        while let Some(never) = asked.query.next_match(&mut rails) {
             if !is_met(never, asked) {
                 continue;
             }
@@ -50,9 +68,6 @@ impl Rails {
         line: impl Iterator<Item = Hop<'a>> + Clone,
     ) -> (Option<u8>, u64) {
         let (mut denying, mut shadowed) = (None, 0);
-        if self.speaking == 0 && !self.beyond {
-            return (denying, shadowed);
-        }
         for (place, guardrail) in numbered(graph, asked.request.tenant) {
             let mut agents = line.clone().map(|hop| hop.agent);
             if !self.speaks_at(place, asked) || !agents.any(|agent| means(graph, guardrail, agent))
@@ -73,10 +88,10 @@ impl Rails {
         if let Some(bit) = bit(place) {
             return self.speaking & bit != 0;
         }
-        let mut rails = asked.words.grants(self.packed);
-        let speaking = core::iter::from_fn(|| asked.query.next_match(&mut rails, asked.words));
+        let mut rails = asked.query.alike(asked.words.grants(self.packed));
+        let mut speaking = core::iter::from_fn(|| asked.query.next_match(&mut rails));
         let at = |never: Packed<'_>| never.number() == place && is_met(never, asked);
-        self.beyond && speaking.map(|(_, never)| never).any(at)
+        self.beyond && speaking.any(at)
     }
 }
 

@@ -125,7 +125,7 @@ impl Graph {
         };
         let places = (0..).zip(node.guardrails.values());
         let rails = places.map(|(place, (guardrail, _))| (place, &guardrail.never));
-        let rails = self.words.keep(rails);
+        let rails = self.words.keep(node.guardrails.len(), rails);
         self.words.let_go(node.rails);
         let node = TenantNode {
             rails,

@@ -134,10 +134,12 @@ impl Node {
 impl Table {
     #[inline]
     fn find(&self, hash: u32, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
+        let slots = &*self.slots;
+        let last = slots.len().wrapping_sub(1);
         let mut at = spread(hash) as usize;
         loop {
-            let entry = *self.slots.get(at & self.slots.len().wrapping_sub(1))?;
-            if entry == FREE {
+            let entry = slots.get(at & last)?;
+            if entry.place == NONE {
                 return None;
             }
             if entry.hash == hash && is(entry.place) {

@@ -84,6 +84,12 @@ impl<'a> Hop<'a> {
         }
     }
 
+    /// What it rests on; `None` for root grants.
+    #[inline]
+    pub(crate) fn above(&self) -> Option<Node> {
+        self.delegation.map(above)
+    }
+
     /// What it holds, packed.
     #[inline]
     pub(crate) fn grants(&self) -> u32 {
@@ -147,14 +153,13 @@ impl Graph {
 
     /// The same of the agent at this place.
     #[inline]
-    pub(crate) fn lines_at(&self, slot: u32) -> impl Iterator<Item = Node> + '_ {
+    pub(crate) fn lines_at(&self, slot: u32) -> Lines<'_> {
         let row = self.agent_rows.get(slot);
-        let root = row
-            .filter(|row| row.grants != NONE)
-            .map(|_| Node::Root(slot));
-        let incoming = self.incoming(slot);
-        root.into_iter()
-            .chain(incoming.map(|(slot, _)| Node::Delegation(slot)))
+        Lines {
+            graph: self,
+            root: row.filter(|row| row.grants != NONE).map_or(NONE, |_| slot),
+            incoming: row.map_or(NONE, |row| row.incoming),
+        }
     }
 
     /// The place and the row of an agent in this tenant, and what the tenant's guardrails forbid, packed.
@@ -193,7 +198,7 @@ impl Graph {
         let mut next = Some(leaf);
         (0..=DEPTH_MAX).map_while(move |distance| {
             let hop = self.hop(next?)?;
-            next = hop.delegation.map(above);
+            next = hop.above();
             Some((distance, hop))
         })
     }
@@ -203,7 +208,7 @@ impl Graph {
         let mut next = Some(leaf);
         (0..=DEPTH_MAX).map_while(move |distance| {
             let node = next?;
-            next = self.hop(node)?.delegation.map(above);
+            next = self.hop(node)?.above();
             Some((distance, self.holding(node)?))
         })
     }
@@ -232,40 +237,9 @@ impl Graph {
 
     /// What keeps the line from holding at all at `now`, whatever is asked; the first fault from the leaf.
     pub(crate) fn line_fault(&self, leaf: Node, now: Timestamp) -> Option<Reason> {
-        self.hops_fault(self.hops(leaf), now)
-    }
-
-    /// The same of hops that are known already.
-    #[inline]
-    pub(crate) fn hops_fault<'a>(
-        &self,
-        hops: impl Iterator<Item = (u8, Hop<'a>)>,
-        now: Timestamp,
-    ) -> Option<Reason> {
-        // What the node below cites as its parent's generation.
-        let mut cited: Option<u32> = None;
-        for (distance, hop) in hops {
-            if let Some(fault) = self.agent_fault(hop.agent, now, distance == 0) {
-                return Some(fault);
-            }
-            let generation = match hop.delegation {
-                None => hop.agent.generation,
-                Some(delegation) if delegation.revoked => return Some(Reason::DelegationRevoked),
-                Some(delegation) if delegation.is_over(now) => {
-                    return Some(Reason::DelegationExpired);
-                }
-                Some(delegation) if !delegation.reaches(distance) => return Some(Reason::TooDeep),
-                Some(delegation) => delegation.generation,
-            };
-            if cited.is_some_and(|cited| cited != generation) {
-                return Some(Reason::DelegationRevoked);
-            }
-            cited = hop
-                .delegation
-                .map(|delegation| delegation.parent_generation);
-        }
-        // INVARIANT (line ends): a line ends in root grants, so nothing is left to cite.
-        cited.map(|_| Reason::TooDeep)
+        let mut check = LineCheck::new(now);
+        self.hops(leaf).for_each(|(_, hop)| check.take(self, &hop));
+        check.fault()
     }
 
     /// What keeps a line from holding at all at `now`, whatever is asked; `None` while it holds, and
@@ -278,27 +252,16 @@ impl Graph {
         }
     }
 
-    /// What keeps the agent from acting, or from having passed on what hangs below it.
+    /// What keeps the agent from acting by itself.
+    pub(crate) fn agent_fault(&self, agent: &AgentRow, now: Timestamp) -> Option<Reason> {
+        agent_fault(agent, now, true, self.keeps(agent))
+    }
+
+    /// Whether the agent was not lost by off-boarding its owner.
     #[inline]
-    pub(crate) fn agent_fault(
-        &self,
-        agent: &AgentRow,
-        now: Timestamp,
-        leaf: bool,
-    ) -> Option<Reason> {
-        use crate::agent::AgentStatus::{Active, Revoked, Suspended};
-        let pick = |own, ancestor| Some(if leaf { own } else { ancestor });
-        match agent.status {
-            Active => {}
-            Suspended => return pick(Reason::AgentSuspended, Reason::AncestorSuspended),
-            Revoked => return pick(Reason::AgentRevoked, Reason::AncestorRevoked),
-        }
-        if agent.is_over(now) {
-            return pick(Reason::AgentExpired, Reason::AncestorExpired);
-        }
+    fn keeps(&self, agent: &AgentRow) -> bool {
         let owner = self.owner_rows.get(agent.owner);
-        let kept = owner.is_some_and(|owner| owner.keeps(agent));
-        (!kept).then_some(Reason::OwnerRevoked)
+        owner.is_some_and(|owner| owner.keeps(agent))
     }
 
     /// The line that ends in `leaf`; `None` if there is no such leaf in this tenant.
@@ -329,6 +292,117 @@ impl Graph {
     #[must_use]
     pub fn bare_line(&self, tenant: TenantId, agent: AgentId) -> Option<Line> {
         self.line(tenant, Leaf::Root(agent))
+    }
+}
+
+/// Looks for what keeps a line from holding, hop by hop, from the leaf.
+#[derive(Debug)]
+pub(crate) struct LineCheck {
+    now: Timestamp,
+    distance: u8,
+    /// What the node below cites as its parent's generation.
+    cited: Option<u32>,
+    fault: Option<Reason>,
+    /// An owner, and a generation of theirs, that is known to hold. A line is mostly of one.
+    owner: Option<(u32, u32)>,
+}
+
+impl LineCheck {
+    #[inline]
+    pub(crate) fn new(now: Timestamp) -> Self {
+        Self {
+            now,
+            distance: 0,
+            cited: None,
+            fault: None,
+            owner: None,
+        }
+    }
+
+    /// Takes the next hop in.
+    #[inline]
+    pub(crate) fn take(&mut self, graph: &Graph, hop: &Hop<'_>) {
+        let (distance, cited) = (self.distance, self.cited);
+        self.distance += 1;
+        self.cited = hop
+            .delegation
+            .map(|delegation| delegation.parent_generation);
+        if self.fault.is_some() {
+            return;
+        }
+        let owner = (hop.agent.owner, hop.agent.owner_generation);
+        let kept = self.owner == Some(owner) || graph.keeps(hop.agent);
+        if kept {
+            self.owner = Some(owner);
+        }
+        self.fault = agent_fault(hop.agent, self.now, distance == 0, kept)
+            .or_else(|| hop.fault(self.now, distance, cited));
+    }
+
+    /// The first fault from the leaf, once all hops are in.
+    #[inline]
+    pub(crate) fn fault(&self) -> Option<Reason> {
+        // INVARIANT (line ends): a line ends in root grants, so nothing is left to cite.
+        self.fault.or(self.cited.map(|_| Reason::TooDeep))
+    }
+}
+
+impl Hop<'_> {
+    /// What is wrong with what it holds, if the hop below cites this generation; the agent is not looked at.
+    #[inline]
+    fn fault(&self, now: Timestamp, distance: u8, cited: Option<u32>) -> Option<Reason> {
+        let generation = match self.delegation {
+            None => self.agent.generation,
+            Some(delegation) if delegation.revoked => return Some(Reason::DelegationRevoked),
+            Some(delegation) if delegation.is_over(now) => {
+                return Some(Reason::DelegationExpired);
+            }
+            Some(delegation) if !delegation.reaches(distance) => return Some(Reason::TooDeep),
+            Some(delegation) => delegation.generation,
+        };
+        let stale = cited.is_some_and(|cited| cited != generation);
+        stale.then_some(Reason::DelegationRevoked)
+    }
+}
+
+/// What keeps the agent from acting, if it is the leaf, or from having passed on what hangs below it. `kept`
+/// says whether its owner still has it.
+#[inline]
+fn agent_fault(agent: &AgentRow, now: Timestamp, leaf: bool, kept: bool) -> Option<Reason> {
+    use crate::agent::AgentStatus::{Active, Revoked, Suspended};
+    let pick = |own, ancestor| Some(if leaf { own } else { ancestor });
+    match agent.status {
+        Active => {}
+        Suspended => return pick(Reason::AgentSuspended, Reason::AncestorSuspended),
+        Revoked => return pick(Reason::AgentRevoked, Reason::AncestorRevoked),
+    }
+    if agent.is_over(now) {
+        return pick(Reason::AgentExpired, Reason::AncestorExpired);
+    }
+    (!kept).then_some(Reason::OwnerRevoked)
+}
+
+/// The lines of an agent.
+#[derive(Debug)]
+pub(crate) struct Lines<'a> {
+    graph: &'a Graph,
+    /// The agent's place; [`NONE`] if its root grants are no line, or were named.
+    root: u32,
+    /// The next delegation to it.
+    incoming: u32,
+}
+
+impl Iterator for Lines<'_> {
+    type Item = Node;
+
+    #[inline]
+    fn next(&mut self) -> Option<Node> {
+        if self.root != NONE {
+            return Some(Node::Root(core::mem::replace(&mut self.root, NONE)));
+        }
+        let row = self.graph.delegation_rows.get(self.incoming)?;
+        let slot = core::mem::replace(&mut self.incoming, row.next_incoming);
+        Some(Node::Delegation(slot))
     }
 }
 
