@@ -1,0 +1,43 @@
+//! Every bound of these backends, with the reason for the number.
+
+use std::time::Duration;
+
+/// How long a call waits for a connection. Whoever asks for a decision waits no longer than that before
+/// the answer is no.
+pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long SQLite waits for another process that writes.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a commit to SQLite waits for those before it in this process. Each takes an `fsync`, so this
+/// is room for thousands.
+pub const WRITER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Connections that read from one SQLite file: as many as the cores of a small machine.
+pub const SQLITE_READERS: u32 = 4;
+/// Connections to PostgreSQL, unless somebody says otherwise. A node has one committer, and reads from
+/// memory: these are for its questions to the trail and for tests.
+pub const POSTGRES_CONNECTIONS: u32 = 8;
+/// Times that a batch is tried when the engine rolls it back because two met. Each racer that loses lets
+/// another through, so this is for storms.
+pub const ATTEMPTS_MAX: u32 = 12;
+/// The first pause before the next try, at most. Doubles each time, up to [`RETRY_PAUSE_MAX`].
+pub const RETRY_PAUSE_MIN: Duration = Duration::from_millis(2);
+/// The longest such pause.
+pub const RETRY_PAUSE_MAX: Duration = Duration::from_millis(200);
+/// How long a statement waits for a row that another transaction holds.
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a transaction may lie idle before the server ends it: a node that was paused in the middle
+/// of a commit must not hold up all others.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Commits that the change feed reaches back: each holds one change at least, so this is sixteen times
+/// what the contract asks for.
+pub const FEED_COMMITS_MAX: u64 = 64 * 1024;
+/// Commits after which those that are too old are forgotten together.
+pub const FEED_TRIM_EVERY: u64 = 64;
+/// Bytes of records or events in one page, beyond the first. Keeps a page in memory.
+pub const PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Entries of an index that one page of the trail walks through where most of them do not match.
+pub const SCAN_ENTRIES_MAX: usize = 16 * 1024;
+/// Characters in a prefix or in the name of a schema. PostgreSQL cuts names off at 63 bytes, and ours
+/// stand behind it.
+pub const PREFIX_CHARS_MAX: usize = 30;
+/// Rows that one statement of SQLite writes or asks for. It is compiled once for each of these sizes.
+pub(crate) const CHUNKS: [usize; 4] = [256, 32, 4, 1];

@@ -1,0 +1,4 @@
+//! The SQL backends, from outside.
+
+#[cfg(feature = "sqlite")]
+mod sqlite;

@@ -1,0 +1,4 @@
+//! SQLite.
+
+mod conformance;
+mod torn;
