@@ -35,12 +35,17 @@ mod feed;
 pub mod limits;
 mod names;
 mod number;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod records;
 mod schema;
+mod shown;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod task;
 mod trail;
 
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresOptions, PostgresStore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteOptions, SqliteStore};

@@ -11,8 +11,19 @@ CREATE TABLE {record} (
     key BLOB NOT NULL,
     version INTEGER NOT NULL,
     bytes BLOB NOT NULL,
+    id TEXT,
+    name TEXT,
+    owner TEXT,
+    giver TEXT,
+    receiver TEXT,
     PRIMARY KEY (space, key)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX {:record_by_id} ON {record} (id) WHERE id IS NOT NULL;
+CREATE INDEX {:record_by_name} ON {record} (name) WHERE name IS NOT NULL;
+CREATE INDEX {:record_by_owner} ON {record} (owner) WHERE owner IS NOT NULL;
+CREATE INDEX {:record_by_giver} ON {record} (giver) WHERE giver IS NOT NULL;
+CREATE INDEX {:record_by_receiver} ON {record} (receiver) WHERE receiver IS NOT NULL;
 
 CREATE TABLE {revision} (
     number INTEGER PRIMARY KEY,

@@ -13,6 +13,7 @@ use crate::event::{Columns, per_log};
 use crate::limits::{ATTEMPTS_MAX, CHUNKS, FEED_COMMITS_MAX, FEED_TRIM_EVERY};
 use crate::names::Names;
 use crate::number::{from_column, revision, tag_to_column, to_column};
+use crate::shown::{Shown, is_shown};
 use crate::sqlite::{Shared, end, meaning, run};
 
 /// [`Store::commit`](kavach_store::Store::commit), on a task of its own.
@@ -140,22 +141,48 @@ async fn check_expectations(
     Err(conflict(failed))
 }
 
+/// A record to be written.
+type Put<'a> = (&'a Key, &'a [u8]);
+
 async fn write_records(
     connection: &mut SqliteConnection,
     names: &Names,
     batch: &Batch,
     version: i64,
 ) -> Result<(), Failure> {
+    let (shown, plain): (Vec<Put<'_>>, Vec<Put<'_>>) = batch
+        .puts
+        .iter()
+        .map(|(key, bytes)| (key, bytes.as_slice()))
+        .partition(|(key, _)| is_shown(key.space()));
     let put = "INSERT INTO {record} (space, key, version, bytes) VALUES [rows] \
                ON CONFLICT (space, key) DO UPDATE SET version = excluded.version, bytes = excluded.bytes";
     for_rows(
         connection,
         names,
         (put, 4),
-        &batch.puts,
+        &plain,
         |query, (key, bytes)| {
             let query = query.bind(key.space().name()).bind(key.bytes().to_vec());
-            query.bind(version).bind(bytes.clone())
+            query.bind(version).bind(bytes.to_vec())
+        },
+    )
+    .await?;
+    let put = "INSERT INTO {record} (space, key, version, bytes, id, name, owner, giver, receiver) \
+               VALUES [rows] ON CONFLICT (space, key) DO UPDATE SET version = excluded.version, \
+               bytes = excluded.bytes, id = excluded.id, name = excluded.name, owner = excluded.owner, \
+               giver = excluded.giver, receiver = excluded.receiver";
+    for_rows(
+        connection,
+        names,
+        (put, 9),
+        &shown,
+        |query, (key, bytes)| {
+            let query = query.bind(key.space().name()).bind(key.bytes().to_vec());
+            let query = query.bind(version).bind(bytes.to_vec());
+            let shown = Shown::of(key, bytes);
+            let query = query.bind(shown.id).bind(shown.name).bind(shown.owner);
+            query.bind(shown.giver).bind(shown.receiver)
         },
     )
     .await?;

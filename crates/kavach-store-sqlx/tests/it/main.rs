@@ -1,4 +1,14 @@
 //! The SQL backends, from outside.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "harnesses and servers are test code, though not inside `#[test]`"
+)]
+
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -1,0 +1,7 @@
+//! PostgreSQL.
+
+mod conformance;
+mod pool;
+mod proxy;
+mod retries;
+pub(crate) mod server;
