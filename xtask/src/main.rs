@@ -10,6 +10,7 @@ mod cargo;
 mod ci;
 mod layers;
 mod licences;
+mod postgres;
 mod prove;
 mod suite;
 mod tree;

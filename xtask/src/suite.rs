@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
 
 use crate::cargo::{self, cargo};
+use crate::postgres;
 
 /// One part of the suite. What later tests need set up joins as a [`Work::Prepare`] of its own.
 struct Step {
@@ -26,6 +27,10 @@ const STEPS: &[Step] = &[
     Step {
         title: "the benches compile",
         work: Work::Prepare(check_benches),
+    },
+    Step {
+        title: "PostgreSQL is there",
+        work: Work::Prepare(postgres::install),
     },
     Step {
         title: "unit and integration tests",

@@ -35,6 +35,8 @@ mod feed;
 pub mod limits;
 mod names;
 mod number;
+#[cfg(test)]
+mod plans;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod records;

@@ -77,6 +77,13 @@ impl Names {
         filled.insert(key, Arc::clone(&sql));
         AssertSqlSafe(sql)
     }
+
+    /// Every statement that was run so far.
+    #[cfg(test)]
+    pub(crate) fn all_filled(&self) -> Vec<String> {
+        let filled = self.filled.read().unwrap();
+        filled.values().map(ToString::to_string).collect()
+    }
 }
 
 fn check(what: &str, name: &str) -> Result<(), StoreError> {

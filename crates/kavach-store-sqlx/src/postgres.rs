@@ -27,6 +27,8 @@ mod events;
 mod meaning;
 mod migrate;
 mod options;
+#[cfg(test)]
+mod plans;
 mod read;
 
 pub use options::PostgresOptions;

@@ -26,6 +26,8 @@ mod commit;
 mod meaning;
 mod migrate;
 mod open;
+#[cfg(test)]
+mod plans;
 mod read;
 
 pub use open::SqliteOptions;

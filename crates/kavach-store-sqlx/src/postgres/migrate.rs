@@ -10,11 +10,18 @@ use crate::names::Names;
 use crate::postgres::{Shared, meaning, roll_back, run};
 use crate::schema::{self, Step};
 
-const STEPS: &[Step] = &[Step {
-    version: 1,
-    name: "the store",
-    sql: include_str!("../../migrations/postgres/1_store.sql"),
-}];
+const STEPS: &[Step] = &[
+    Step {
+        version: 1,
+        name: "the store",
+        sql: include_str!("../../migrations/postgres/1_store.sql"),
+    },
+    Step {
+        version: 2,
+        name: "views for people",
+        sql: include_str!("../../migrations/postgres/2_views.sql"),
+    },
+];
 
 /// Times that a migration begins anew because others began one at the same moment.
 const ATTEMPTS_MAX: u32 = 5;

@@ -8,11 +8,18 @@ use crate::names::Names;
 use crate::schema::{self, Step};
 use crate::sqlite::{Shared, end, run};
 
-const STEPS: &[Step] = &[Step {
-    version: 1,
-    name: "the store",
-    sql: include_str!("../../migrations/sqlite/1_store.sql"),
-}];
+const STEPS: &[Step] = &[
+    Step {
+        version: 1,
+        name: "the store",
+        sql: include_str!("../../migrations/sqlite/1_store.sql"),
+    },
+    Step {
+        version: 2,
+        name: "views for people",
+        sql: include_str!("../../migrations/sqlite/2_views.sql"),
+    },
+];
 
 /// The schema that this version works with.
 pub(super) fn wanted() -> u32 {

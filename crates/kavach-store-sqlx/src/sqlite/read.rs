@@ -122,7 +122,8 @@ pub(super) async fn changes(
     let sql = "SELECT c.revision, v.tag, c.space, c.key, r.version, r.bytes FROM {change} AS c \
                JOIN {revision} AS v ON v.number = c.revision \
                LEFT JOIN {record} AS r ON r.space = c.space AND r.key = c.key \
-               WHERE c.revision > $1 AND c.revision <= $2 ORDER BY c.revision, c.space, c.key";
+               WHERE c.revision > $1 AND c.revision <= $2 AND v.number > $1 AND v.number <= $2 \
+               ORDER BY c.revision, c.space, c.key";
     let mut rows = sqlx::query(names.sql(sql))
         .bind(to_column(after.number()))
         .bind(to_column(end.number()))
