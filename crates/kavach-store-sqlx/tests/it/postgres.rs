@@ -1,5 +1,6 @@
 //! PostgreSQL.
 
+mod binaries;
 mod conformance;
 mod pool;
 mod proxy;

@@ -1,0 +1,16 @@
+//! Many nodes on one database that goes wrong: simulated, and as processes on a real one.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
+#[path = "../it/dice.rs"]
+mod dice;
+mod history;
+mod processes;
+mod simulated;
+mod work;
