@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
-    /// The folder with the store and the master key; made at first use
+    /// The folder with the master key, and the store if `--store` names no other; made at first use
     #[arg(
         long,
         global = true,
@@ -44,6 +44,16 @@ pub(crate) struct Global {
         default_value = "./kavach-data"
     )]
     pub(crate) data: PathBuf,
+    /// The store: `redb:PATH`, `sqlite:PATH`, `postgres://USER@HOST/DATABASE` or `memory:`; otherwise a file in
+    /// the data folder
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "KAVACH_STORE",
+        hide_env_values = true
+    )]
+    pub(crate) store: Option<String>,
     /// Tell this URL when a call waits for a person, and when people have decided; `https://`, or this machine
     #[arg(
         long,

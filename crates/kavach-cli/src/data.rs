@@ -1,4 +1,4 @@
-//! The data folder: `kavach.redb` and `master.key`.
+//! The data: a store, by default `kavach.redb` in the data folder, and `master.key` in it.
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, Write as _};
@@ -6,29 +6,44 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kavach::audit::shown;
-use kavach::{
-    Kavach, MasterKey, MemoryStore, OpenError, Store, StoreError, StoreErrorKind, TenantId,
-};
-use kavach_store_redb::RedbStore;
+use kavach::{Kavach, MasterKey, MemoryStore, OpenError, StoreError, StoreErrorKind, TenantId};
 
 use crate::console::Console;
 use crate::failure::{Failure, with_causes};
 use crate::master_key;
+use crate::place::{Opened, Place, Purpose};
 use crate::webhook::Hook;
 
-/// The file of the store.
+/// The file of the store, where nothing else is said.
 const STORE_FILE: &str = "kavach.redb";
-
-/// A way to open the file: for writing, or for reading.
-type Opener = fn(PathBuf) -> Result<RedbStore, StoreError>;
 
 /// Where the data lie, and whose they are.
 #[derive(Clone, Debug)]
 pub(crate) struct Data {
     pub(crate) folder: PathBuf,
+    pub(crate) place: Place,
     pub(crate) tenant: TenantId,
     /// Where news of approvals goes.
     pub(crate) approval_webhook: Option<String>,
+}
+
+/// A store that is open, and a node on it.
+pub(crate) struct Session {
+    pub(crate) kavach: Kavach,
+    opened: Opened,
+}
+
+impl Session {
+    /// Waits for what is under way.
+    pub(crate) async fn close(self) {
+        self.kavach.close().await;
+        self.opened.close().await;
+    }
+}
+
+/// Where the store lies if nobody says where.
+pub(crate) fn usual_place(folder: &Path) -> Place {
+    Place::Redb(folder.join(STORE_FILE))
 }
 
 impl Data {
@@ -41,9 +56,9 @@ impl Data {
             Some(url) => Some(Hook::new(url, &self.folder)?),
             None => None,
         };
-        let kavach = self.open_for_changes(hook.clone()).await?;
-        let result = work(&kavach).await;
-        kavach.close().await;
+        let session = self.open_for_changes(hook.clone()).await?;
+        let result = work(&session.kavach).await;
+        session.close().await;
         if let Some(error) = hook.and_then(|hook| hook.failed()) {
             // Where nobody listens, that is no failure.
             let _ = writeln!(
@@ -60,24 +75,33 @@ impl Data {
         console: &mut Console,
         work: impl AsyncFnOnce(&Kavach, &mut Console) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let kavach = match self.open_for_looking().await? {
-            Some(kavach) => kavach,
-            None => {
-                let folder = shown_path(&self.folder);
-                console.note(format_args!("note: there is nothing in `{folder}` yet"));
-                Kavach::open(MemoryStore::new())
-                    .await?
-                    .in_tenant(self.tenant)
-            }
+        if let Some(session) = self.open_for_looking().await? {
+            let result = work(&session.kavach, console).await;
+            session.close().await;
+            return result;
+        }
+        let where_ = if self.place == usual_place(&self.folder) {
+            shown_path(&self.folder)
+        } else {
+            self.place.to_string()
         };
+        console.note(format_args!("note: there is nothing in `{where_}` yet"));
+        let kavach = Kavach::open(MemoryStore::new())
+            .await?
+            .in_tenant(self.tenant);
         let result = work(&kavach, console).await;
         kavach.close().await;
         result
     }
 
-    async fn open_for_changes(&self, hook: Option<Arc<Hook>>) -> Result<Kavach, Failure> {
+    async fn open_for_changes(&self, hook: Option<Arc<Hook>>) -> Result<Session, Failure> {
+        if self.place == Place::Memory {
+            // What is sealed is gone with the process, so its key may be too.
+            let opened = self.open_with(Purpose::Changing, master_key::passing()?, hook);
+            return opened.await.map_err(|error| self.unusable(&error));
+        }
         let created = create_folder(&self.folder)?;
-        let key = match (master_key::read(&self.folder)?, self.has_store()?) {
+        let key = match (master_key::read(&self.folder)?, self.place.has_store().await?) {
             (Some(key), _) => key,
             (None, true) => return Err(master_key::missing(&self.folder)),
             (None, false) => master_key::create(&self.folder).inspect_err(|_| {
@@ -87,24 +111,21 @@ impl Data {
                 }
             })?,
         };
-        let opened = self.open_with(RedbStore::open, key, hook).await;
+        let opened = self.open_with(Purpose::Changing, key, hook).await;
         opened.map_err(|error| self.unusable(&error))
     }
 
     /// The store, for reading; also while another process has it. `None` if there is none.
-    pub(crate) async fn open_for_looking(&self) -> Result<Option<Kavach>, Failure> {
-        if !is_folder(&self.folder)? || !self.has_store()? {
+    pub(crate) async fn open_for_looking(&self) -> Result<Option<Session>, Failure> {
+        if !self.has_data().await? {
             return Ok(None);
         }
         let key = master_key::read(&self.folder)?;
         let key = key.ok_or_else(|| master_key::missing(&self.folder))?;
-        let opened = match self
-            .open_with(RedbStore::open_read_only, key.clone(), None)
-            .await
-        {
+        let opened = match self.open_with(Purpose::Looking, key.clone(), None).await {
             // Who had it last was stopped in the middle: it has to be set right first.
             Err(OpenError::Store(error)) if is_left_unfinished(error.kind()) => {
-                self.open_with(RedbStore::open, key, None).await
+                self.open_with(Purpose::Changing, key, None).await
             }
             other => other,
         };
@@ -113,12 +134,14 @@ impl Data {
 
     /// How many events there are, looked up without reading anything else; `None` if there is no store.
     pub(crate) async fn event_count(&self) -> Result<Option<u64>, Failure> {
-        if !is_folder(&self.folder)? || !self.has_store()? {
+        if !self.has_data().await? {
             return Ok(None);
         }
         let count = async {
-            let store = self.store(RedbStore::open_read_only).await?;
-            Ok::<u64, StoreError>(store.health().await?.events)
+            let opened = self.place.open(Purpose::Looking).await?;
+            let health = opened.store.health().await;
+            opened.close().await;
+            Ok::<u64, StoreError>(health?.events)
         };
         match count.await {
             Ok(events) => Ok(Some(events)),
@@ -128,40 +151,35 @@ impl Data {
         }
     }
 
+    /// Whether there is a store, and a folder that could hold its key.
+    async fn has_data(&self) -> Result<bool, Failure> {
+        if matches!(self.place, Place::Redb(_)) && !is_folder(&self.folder)? {
+            return Ok(false);
+        }
+        self.place.has_store().await
+    }
+
     async fn open_with(
         &self,
-        open: Opener,
+        purpose: Purpose,
         key: MasterKey,
         hook: Option<Arc<Hook>>,
-    ) -> Result<Kavach, OpenError> {
-        let store = self.store(open).await?;
-        let mut builder = Kavach::builder(store).master_key(key);
+    ) -> Result<Session, OpenError> {
+        let opened = self.place.open(purpose).await?;
+        let mut builder = Kavach::builder(Arc::clone(&opened.store)).master_key(key);
         if let Some(hook) = hook {
             builder = builder.approval_listener(hook);
         }
-        Ok(builder.open().await?.in_tenant(self.tenant))
-    }
-
-    /// Opens the file, which may take a while after a crash.
-    async fn store(&self, open: Opener) -> Result<RedbStore, StoreError> {
-        let file = self.store_file();
-        let name = shown_path(&file);
-        let opened = tokio::task::spawn_blocking(move || open(file)).await;
-        opened.unwrap_or_else(|_| {
-            // The engine checks what it reads when it repairs a file, and not each time.
-            let words =
-                format!("`{name}` cannot be read, and is probably damaged; restore a backup");
-            Err(StoreError::new(StoreErrorKind::Corrupt, words))
-        })
-    }
-
-    fn store_file(&self) -> PathBuf {
-        self.folder.join(STORE_FILE)
-    }
-
-    fn has_store(&self) -> Result<bool, Failure> {
-        let file = self.store_file();
-        file.try_exists().map_err(|error| unreadable(&file, &error))
+        match builder.open().await {
+            Ok(kavach) => Ok(Session {
+                kavach: kavach.in_tenant(self.tenant),
+                opened,
+            }),
+            Err(error) => {
+                opened.close().await;
+                Err(error)
+            }
+        }
     }
 
     fn unusable(&self, error: &OpenError) -> Failure {

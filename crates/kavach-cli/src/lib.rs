@@ -1,4 +1,4 @@
-//! The command line on the embedded store.
+//! The command line.
 //!
 //! The binary `kavach` calls [`main`] and does nothing else. `Arguments` says what
 //! can be written, and each command is a file of `commands`: it opens the `data` folder, asks or
@@ -25,6 +25,7 @@ mod limits;
 mod lookup;
 mod master_key;
 mod paint;
+mod place;
 mod policy_test;
 mod progress;
 mod requests;
@@ -34,7 +35,7 @@ mod when;
 
 use arguments::{Arguments, Command, Global};
 use console::{Console, Wishes};
-use data::Data;
+use data::{Data, usual_place};
 use failure::{Exit, Failure};
 
 /// Does what the command line says, and returns what the process ends with.
@@ -96,8 +97,13 @@ fn arguments() -> Result<Arguments, clap::Error> {
 }
 
 fn run(command: Command, global: Global, console: &mut Console) -> Result<Exit, Failure> {
+    let place = match global.store.filter(|url| !url.is_empty()) {
+        Some(url) => url.parse()?,
+        None => usual_place(&global.data),
+    };
     let data = Data {
         folder: global.data,
+        place,
         tenant: global.tenant.parse()?,
         approval_webhook: global.approval_webhook.filter(|url| !url.is_empty()),
     };

@@ -13,25 +13,36 @@ pub(crate) struct Commit {
     pub(crate) changes: usize,
 }
 
-/// `after` is no revision of this store, or the feed no longer reaches back to it.
-fn compacted(after: Revision) -> Failure {
-    let message = format!(
-        "the changes after revision {} are not here (any more); take a snapshot",
-        after.number()
-    );
-    StoreError::new(StoreErrorKind::Compacted, message).into()
-}
-
-/// Those of `commits` that lie behind `after`: all from it on, in order.
+/// Those of `commits` that lie behind `after`. They are all from the number of `after` on, in order, and
+/// `newest` is the last of all.
 ///
 /// # Errors
-/// `Compacted` if `after` is none of them, nor zero with the first behind it.
-pub(crate) fn after(after: Revision, commits: &[Commit]) -> Result<&[Commit], Failure> {
-    match commits.split_first() {
-        Some((first, rest)) if first.revision == after => Ok(rest),
-        Some((first, _)) if after == Revision::ZERO && first.revision.number() == 1 => Ok(commits),
-        _ => Err(compacted(after)),
+/// `Compacted` if the feed no longer reaches back to `after`; `UnknownRevision` if the store never came to
+/// it.
+pub(crate) fn after(
+    after: Revision,
+    commits: &[Commit],
+    newest: Revision,
+) -> Result<&[Commit], Failure> {
+    let number = after.number();
+    if let Some((first, rest)) = commits.split_first() {
+        if first.revision == after {
+            return Ok(rest);
+        }
+        if after == Revision::ZERO && first.revision.number() == 1 {
+            return Ok(commits);
+        }
     }
+    let is_there = commits.first().is_some_and(|first| first.revision.number() == number);
+    let may_have_been = number > 0 || after == Revision::ZERO;
+    if !is_there && may_have_been && number < newest.number() {
+        let message = format!("the changes after revision {number} are not here any more; take a snapshot");
+        return Err(StoreError::new(StoreErrorKind::Compacted, message).into());
+    }
+    let message = format!(
+        "the store never came to this revision {number}: it is another one, or went back; find out which"
+    );
+    Err(StoreError::new(StoreErrorKind::UnknownRevision, message).into())
 }
 
 /// The revision that a page of `size` changes ends with, which begins with the first of `commits`;
@@ -126,3 +137,6 @@ impl Collector {
         self.page
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use kavach_audit::{Query, SealedEvent};
@@ -101,6 +102,48 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// # Errors
     /// Whatever keeps it from serving.
     async fn health(&self) -> Result<Health, StoreError>;
+}
+
+/// Another handle onto the same store, for whoever picks a backend while the program runs.
+#[async_trait]
+impl Store for Arc<dyn Store> {
+    async fn read(&self, keys: &[Key]) -> Result<Snapshot, StoreError> {
+        (**self).read(keys).await
+    }
+
+    async fn scan(
+        &self,
+        space: Space,
+        range: (Bound<Vec<u8>>, Bound<Vec<u8>>),
+        limit: usize,
+    ) -> Result<ScanPage, StoreError> {
+        (**self).scan(space, range, limit).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        (**self).commit(batch).await
+    }
+
+    async fn changes(&self, after: Revision, limit: usize) -> Result<ChangesPage, StoreError> {
+        (**self).changes(after, limit).await
+    }
+
+    async fn audit_scan(
+        &self,
+        query: &Query,
+        after: Option<&AuditCursor>,
+        limit: usize,
+    ) -> Result<AuditPage, StoreError> {
+        (**self).audit_scan(query, after, limit).await
+    }
+
+    async fn migrate(&self, migration: Migration) -> Result<SchemaState, StoreError> {
+        (**self).migrate(migration).await
+    }
+
+    async fn health(&self) -> Result<Health, StoreError> {
+        (**self).health().await
+    }
 }
 
 /// One record as it stands.

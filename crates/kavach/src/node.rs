@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::approvals::{ApprovalListener, Approvals, Heard, RunningHerald};
 use crate::clock::{Clock, SystemClock};
 use crate::committer::{Committer, Failure, Part, Work};
+use crate::copy;
 use crate::error::{FailedCommit, OpenError};
 use crate::limits::{
     APPROVAL_TTL_S, APPROVAL_TTL_S_MAX, QUEUE_MAX, RESERVATION_DEFAULT_S, RESERVATION_MAX_S,
@@ -120,6 +121,7 @@ impl Builder {
     /// If the store cannot be used, is of a newer version, or is damaged.
     pub async fn open(mut self) -> Result<Kavach, OpenError> {
         self.store.migrate(Migration::Apply).await?;
+        copy::refuse_unfinished(&*self.store).await?;
         // Whoever comes with the wrong key takes nobody's place.
         if let Some(master) = &self.master_key {
             check_master_key(&*self.store, master).await?;

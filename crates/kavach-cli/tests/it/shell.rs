@@ -57,6 +57,7 @@ impl Shell {
             "KAVACH_APPROVAL_WEBHOOK",
             "KAVACH_APPROVAL_WEBHOOK_SECRET",
             "KAVACH_DATA",
+            "KAVACH_STORE",
             "NO_COLOR",
             "RUST_BACKTRACE",
             "COLUMNS",

@@ -117,7 +117,7 @@ pub(super) async fn changes(
             changes: usize::try_from(from_column(changes)?).unwrap_or(usize::MAX),
         });
     }
-    let commits = feed::after(after, &commits)?;
+    let commits = feed::after(after, &commits, newest)?;
     let end = feed::end(after, commits, size)?;
     let sql = "SELECT c.revision, v.tag, c.space, c.key, r.version, r.bytes FROM {change} AS c \
                JOIN {revision} AS v ON v.number = c.revision \

@@ -72,13 +72,13 @@ impl Tail {
                 continue;
             }
             seen = count;
-            if let Some(kavach) = data.open_for_looking().await? {
-                let query = self.selection.query(&kavach, &range);
+            if let Some(session) = data.open_for_looking().await? {
+                let query = self.selection.query(&session.kavach, &range);
                 let shown = match query {
-                    Ok(query) => show_new(&kavach, query, &mut last, &mut printer, console).await,
+                    Ok(query) => show_new(&session.kavach, query, &mut last, &mut printer, console).await,
                     Err(failure) => Err(failure),
                 };
-                kavach.close().await;
+                session.close().await;
                 shown?;
             }
         }
