@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::{
     agent, analyze, apply, approval, audit, authorize, blast_radius, completions, delegate,
     delegation, demo, explain, guardrail, owner, permissions, remaining, replay, settle, shadow,
-    spawn, test, tools, trust, what_if, who_can,
+    spawn, store, test, tools, trust, what_if, who_can,
 };
 
 mod ending;
@@ -106,5 +106,6 @@ pub(crate) enum Command {
     Replay(replay::Replay),
     Test(test::Test),
     Audit(audit::Audit),
+    Store(store::Store),
     Completions(completions::Completions),
 }

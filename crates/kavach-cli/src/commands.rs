@@ -21,6 +21,7 @@ pub(crate) mod replay;
 pub(crate) mod settle;
 pub(crate) mod shadow;
 pub(crate) mod spawn;
+pub(crate) mod store;
 pub(crate) mod test;
 pub(crate) mod tools;
 pub(crate) mod trust;
@@ -63,6 +64,7 @@ pub(crate) async fn run(
         Command::Replay(replay) => replay.run(data, console).await,
         Command::Test(test) => test.run(console).await,
         Command::Audit(audit) => audit.run(data, console).await,
+        Command::Store(store) => store.run(data, console).await,
         Command::Completions(completions) => completions.run(console),
     }
 }

@@ -101,7 +101,10 @@ impl Data {
             return opened.await.map_err(|error| self.unusable(&error));
         }
         let created = create_folder(&self.folder)?;
-        let key = match (master_key::read(&self.folder)?, self.place.has_store().await?) {
+        let key = match (
+            master_key::read(&self.folder)?,
+            self.place.has_store().await?,
+        ) {
             (Some(key), _) => key,
             (None, true) => return Err(master_key::missing(&self.folder)),
             (None, false) => master_key::create(&self.folder).inspect_err(|_| {

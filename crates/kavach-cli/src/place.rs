@@ -46,7 +46,9 @@ impl FromStr for Place {
             "memory" if rest.is_empty() && url.ends_with(':') => Ok(Self::Memory),
             "redb" if !rest.is_empty() => Ok(Self::Redb(file(rest))),
             "sqlite" if !rest.is_empty() && rest != ":memory:" => Ok(Self::Sqlite(file(rest))),
-            "postgres" | "postgresql" if rest.starts_with("//") => Ok(Self::Postgres(url.to_owned())),
+            "postgres" | "postgresql" if rest.starts_with("//") => {
+                Ok(Self::Postgres(url.to_owned()))
+            }
             // What stands behind the scheme may be a password.
             _ => Err(Failure::error(format!(
                 "{} names no store; write `redb:PATH`, `sqlite:PATH`, `postgres://USER@HOST/DATABASE` or \
@@ -59,7 +61,10 @@ impl FromStr for Place {
 
 /// `///path` is a path too, as other programs write it.
 fn file(rest: &str) -> PathBuf {
-    let rest = rest.strip_prefix("//").filter(|path| path.starts_with('/')).unwrap_or(rest);
+    let rest = rest
+        .strip_prefix("//")
+        .filter(|path| path.starts_with('/'))
+        .unwrap_or(rest);
     PathBuf::from(rest)
 }
 
@@ -139,9 +144,9 @@ impl Place {
     /// Whether there is a store to be opened. A database server is asked.
     pub(crate) async fn has_store(&self) -> Result<bool, Failure> {
         match self {
-            Self::Redb(path) | Self::Sqlite(path) => {
-                path.try_exists().map_err(|error| crate::data::unreadable(path, &error))
-            }
+            Self::Redb(path) | Self::Sqlite(path) => path
+                .try_exists()
+                .map_err(|error| crate::data::unreadable(path, &error)),
             Self::Memory => Ok(false),
             Self::Postgres(_) => {
                 let opened = self.open(Purpose::Looking).await?;
@@ -197,7 +202,8 @@ fn open_postgres(_: &str) -> Result<Opened, StoreError> {
 
 #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
 fn not_built_in(engine: &str, feature: &str) -> StoreError {
-    let words = format!("this kavach was built without {engine}; build it with `--features {feature}`");
+    let words =
+        format!("this kavach was built without {engine}; build it with `--features {feature}`");
     StoreError::new(StoreErrorKind::InvalidInput, words)
 }
 

@@ -23,6 +23,11 @@ impl Progress {
         Self::new(console, None, "{spinner} {human_pos} events, {per_sec}")
     }
 
+    /// Of records and events that are copied.
+    pub(crate) fn of_copied(console: &Console) -> Self {
+        Self::new(console, None, "{spinner} {human_pos} copied, {per_sec}")
+    }
+
     fn new(console: &Console, total: Option<u64>, form: &str) -> Self {
         if !console.shows_progress() {
             return Self(None);

@@ -33,10 +33,13 @@ pub(crate) fn after(
             return Ok(commits);
         }
     }
-    let is_there = commits.first().is_some_and(|first| first.revision.number() == number);
+    let is_there = commits
+        .first()
+        .is_some_and(|first| first.revision.number() == number);
     let may_have_been = number > 0 || after == Revision::ZERO;
     if !is_there && may_have_been && number < newest.number() {
-        let message = format!("the changes after revision {number} are not here any more; take a snapshot");
+        let message =
+            format!("the changes after revision {number} are not here any more; take a snapshot");
         return Err(StoreError::new(StoreErrorKind::Compacted, message).into());
     }
     let message = format!(

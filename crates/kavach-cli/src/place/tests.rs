@@ -7,13 +7,26 @@ use super::Place;
 #[test]
 fn what_names_no_store_is_refused() {
     for url in [
-        "", "memory", "memory:x", "redb", "redb:", "sqlite:", "sqlite::memory:", "postgres:", "postgres:x",
-        "mysql://root@host/db", "kavach.redb", "REDB:x", "http://host",
+        "",
+        "memory",
+        "memory:x",
+        "redb",
+        "redb:",
+        "sqlite:",
+        "sqlite::memory:",
+        "postgres:",
+        "postgres:x",
+        "mysql://root@host/db",
+        "kavach.redb",
+        "REDB:x",
+        "http://host",
     ] {
         let failure = url.parse::<Place>().unwrap_err().to_string();
         assert!(failure.contains("names no store"), "{url}: {failure}");
     }
-    let failure = "postgress://me:secret@host/db".parse::<Place>().unwrap_err();
+    let failure = "postgress://me:secret@host/db"
+        .parse::<Place>()
+        .unwrap_err();
     assert!(!failure.to_string().contains("secret"), "{failure}");
 }
 
@@ -23,7 +36,10 @@ fn urls_name_stores() {
         ("redb:kavach.redb", Place::Redb("kavach.redb".into())),
         ("redb:/var/a b.redb", Place::Redb("/var/a b.redb".into())),
         ("sqlite:k.sqlite", Place::Sqlite("k.sqlite".into())),
-        ("sqlite:///var/k.sqlite", Place::Sqlite("/var/k.sqlite".into())),
+        (
+            "sqlite:///var/k.sqlite",
+            Place::Sqlite("/var/k.sqlite".into()),
+        ),
         ("sqlite:a:b", Place::Sqlite(Path::new("a:b").into())),
         ("memory:", Place::Memory),
     ] {
@@ -34,7 +50,10 @@ fn urls_name_stores() {
 #[test]
 fn a_password_is_not_shown() {
     for (url, want) in [
-        ("postgres://me:secret@host:5433/db?sslmode=require&password=secret", "postgres://host:5433/db"),
+        (
+            "postgres://me:secret@host:5433/db?sslmode=require&password=secret",
+            "postgres://host:5433/db",
+        ),
         ("postgresql://me:sec@ret@host/db", "postgresql://host/db"),
         ("postgres://host/db#secret", "postgres://host/db"),
         ("postgres://", "postgres://"),

@@ -2,7 +2,7 @@
 
 use crate::shell::Shell;
 
-const COMMANDS: [&[&str]; 56] = [
+const COMMANDS: [&[&str]; 61] = [
     &[],
     &["demo"],
     &["apply"],
@@ -57,6 +57,11 @@ const COMMANDS: [&[&str]; 56] = [
     &["audit", "show"],
     &["audit", "export"],
     &["audit", "tail"],
+    &["store"],
+    &["store", "copy"],
+    &["store", "check"],
+    &["store", "stats"],
+    &["store", "migrate"],
     &["completions"],
     &["help", "spawn"],
 ];

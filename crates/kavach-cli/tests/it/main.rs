@@ -28,7 +28,10 @@ mod hostile;
 mod look;
 mod mask;
 mod policy_tests;
+#[path = "../../../kavach-store-sqlx/tests/it/postgres/server.rs"]
+mod server;
 mod shell;
+mod stores;
 mod trust;
 mod unprivileged;
 mod what_if;

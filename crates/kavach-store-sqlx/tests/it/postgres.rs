@@ -1,6 +1,5 @@
 //! PostgreSQL.
 
-mod binaries;
 mod conformance;
 mod pool;
 mod proxy;

@@ -75,7 +75,9 @@ impl Tail {
             if let Some(session) = data.open_for_looking().await? {
                 let query = self.selection.query(&session.kavach, &range);
                 let shown = match query {
-                    Ok(query) => show_new(&session.kavach, query, &mut last, &mut printer, console).await,
+                    Ok(query) => {
+                        show_new(&session.kavach, query, &mut last, &mut printer, console).await
+                    }
                     Err(failure) => Err(failure),
                 };
                 session.close().await;

@@ -1,14 +1,14 @@
 //! A PostgreSQL of our own: made of its installed binaries, in a folder of its own, reached by a socket
 //! in that folder and by nothing else, run by somebody who is not root, and gone when the tests are.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sqlx::Connection;
-
-use super::binaries;
+#[path = "binaries.rs"]
+mod binaries;
 
 /// The one server of this binary.
 static SERVER: LazyLock<Server> = LazyLock::new(|| {
@@ -30,6 +30,8 @@ set -e
 "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c max_connections=300 -c fsync=off \
     -c deadlock_timeout=200ms -c shared_buffers=64MB $3 >"$2/log" 2>&1 </dev/null &
 server=$!
+until grep -q ready "$2/data/postmaster.pid" 2>/dev/null; do kill -0 $server; sleep 0.1; done
+echo ready
 cat >/dev/null
 while kill -INT $server 2>/dev/null; do sleep 0.1; done
 rm -rf "$2"
@@ -53,38 +55,22 @@ impl Server {
         watch.current_dir(&folder);
         let mut watch = watch
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        let mut ready = String::new();
+        let told = BufReader::new(watch.stdout.take().unwrap()).read_line(&mut ready);
         let server = Self {
             folder,
             _lifeline: watch.stdin.take().unwrap(),
         };
-        server.wait(&mut watch);
+        assert!(
+            told.is_ok() && ready == "ready\n",
+            "PostgreSQL does not start: {}",
+            server.logs()
+        );
         server
-    }
-
-    /// Waits until the server answers.
-    fn wait(&self, watch: &mut std::process::Child) {
-        let url = url(&self.folder);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            for _ in 0..600 {
-                if let Ok(connection) = sqlx::PgConnection::connect(&url).await {
-                    connection.close().await.unwrap();
-                    return;
-                }
-                if let Some(status) = watch.try_wait().unwrap() {
-                    panic!("PostgreSQL ended with {status}: {}", self.logs());
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            }
-            panic!("PostgreSQL does not answer: {}", self.logs());
-        });
     }
 
     fn logs(&self) -> String {

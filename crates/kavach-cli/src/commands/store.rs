@@ -1,0 +1,67 @@
+//! `kavach store`
+
+use kavach::StoreError;
+
+use crate::console::Console;
+use crate::data::Data;
+use crate::failure::{Exit, Failure};
+use crate::place::{Opened, Purpose};
+
+mod check;
+mod copy;
+mod migrate;
+mod stats;
+
+/// Look after the store itself: move it to another engine, check it, bring its schema up to date
+#[derive(clap::Args, Debug)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct Store {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    Copy(copy::Copy),
+    Check(check::Check),
+    Stats(stats::Stats),
+    Migrate(migrate::Migrate),
+}
+
+impl Store {
+    pub(crate) async fn run(self, data: &Data, console: &mut Console) -> Result<Exit, Failure> {
+        match self.command {
+            Command::Copy(copy) => copy.run(data, console).await,
+            Command::Check(check) => check.run(data, console).await,
+            Command::Stats(stats) => stats.run(data, console).await,
+            Command::Migrate(migrate) => migrate.run(data, console).await,
+        }
+    }
+}
+
+/// Opens the store without a node on it.
+async fn open(data: &Data, purpose: Purpose) -> Result<Opened, Failure> {
+    if !data.place.has_store().await? {
+        return Err(Failure::error(format!(
+            "there is no store in `{}`",
+            data.place
+        )));
+    }
+    Ok(data.place.open(purpose).await?)
+}
+
+/// Runs `work` on a store, and closes it.
+async fn on<T>(
+    opened: Opened,
+    work: impl AsyncFnOnce(&dyn kavach::Store) -> Result<T, StoreError>,
+) -> Result<T, Failure> {
+    let result = work(&*opened.store).await;
+    opened.close().await;
+    Ok(result?)
+}
+
+/// `1 event`, `2 events`.
+fn counted(number: u64, what: &str) -> String {
+    let end = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{end}")
+}

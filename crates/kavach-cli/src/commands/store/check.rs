@@ -1,0 +1,50 @@
+//! `kavach store check`
+
+use kavach::census;
+use serde::Serialize;
+
+use crate::console::Console;
+use crate::data::Data;
+use crate::failure::{Exit, Failure};
+use crate::place::Purpose;
+
+use super::{counted, on, open};
+
+/// Read everything: are the records whole, and does the trail lead to the heads of its logs?
+///
+/// Events of a tenant that has no records are found only if `--tenant` names it.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Check {}
+
+impl Check {
+    pub(crate) async fn run(self, data: &Data, console: &mut Console) -> Result<Exit, Failure> {
+        #[derive(Serialize)]
+        struct Told {
+            store: String,
+            records: u64,
+            events: u64,
+            logs: u64,
+        }
+        let opened = open(data, Purpose::Looking).await?;
+        let tenant = data.tenant;
+        let census = on(opened, async |store| census::check(store, &[tenant]).await).await?;
+        let told = Told {
+            store: data.place.to_string(),
+            records: census.records.values().sum(),
+            events: census.events(),
+            logs: census.logs.len() as u64,
+        };
+        if console.json {
+            console.object(&told)?;
+        } else {
+            console.line(format_args!(
+                "{} is whole: {}, {} in {}",
+                told.store,
+                counted(told.records, "record"),
+                counted(told.events, "event"),
+                counted(told.logs, "log"),
+            ))?;
+        }
+        Ok(Exit::Done)
+    }
+}
