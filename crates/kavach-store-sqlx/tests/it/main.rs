@@ -8,6 +8,7 @@
     reason = "harnesses and servers are test code, though not inside `#[test]`"
 )]
 
+mod attacks;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "sqlite")]

@@ -5,3 +5,4 @@ mod pool;
 mod proxy;
 mod retries;
 pub(crate) mod server;
+mod views;

@@ -8,7 +8,7 @@ use kavach_store::conformance::{Harness, Killed};
 use kavach_store::{Batch, Migration, Store};
 use kavach_store_sqlx::SqliteStore;
 
-use super::torn::{copy_torn, wal_len};
+use super::torn::{Rest, copy_torn, wal_len};
 
 /// Bytes of the log between two moments of death: no divisor of what one page takes there, so that
 /// pages are torn at different places, and large enough that the kit gets to the end.
@@ -78,11 +78,8 @@ impl Harness for InFile {
             }
             acknowledged += 1;
         }
-        copy_torn(
-            &old,
-            &torn.path().join("kavach.sqlite"),
-            moment * MOMENT_BYTES,
-        );
+        let to = torn.path().join("kavach.sqlite");
+        copy_torn(&old, &to, moment * MOMENT_BYTES, Rest::Missing);
         self.close().await;
         self.folder = Some(torn);
         Killed {
