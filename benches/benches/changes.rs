@@ -1,12 +1,14 @@
-//! Changes through the facade on redb, and opening a store:
-//! `cargo bench -p kavach-benches --bench changes`.
+//! Changes through the facade, and opening a store, on each store or on those that are named:
+//! `cargo bench -p kavach-benches --bench changes -- redb sqlite postgres`.
 
 use std::path::Path;
 
 use kavach::declare::{ApplyOptions, Declaration, DeclaredDelegation, DeclaredEnd};
 use kavach::{Kavach, Mode, NewAgent, NewDelegation, Subject};
 use kavach_benches::{Failed, drive, now};
-use kavach_store_redb::RedbStore;
+
+#[path = "stores/mod.rs"]
+mod stores;
 
 /// Agents in one declaration: a file of a few megabytes.
 const FILE_AGENTS: usize = 10_000;
@@ -19,25 +21,29 @@ fn main() -> Result<(), Failed> {
 }
 
 async fn measure() -> Result<(), Failed> {
-    println!("| what | result |\n|---|---|");
-    create_and_delegate().await?;
-    for descendants in [1_000, 100_000] {
-        revoke_above(descendants).await?;
-    }
-    for agents in [10_000, 100_000] {
-        open_store_of(agents).await?;
+    for name in stores::asked_for() {
+        println!("{name}\n\n| what | result |\n|---|---|");
+        create_and_delegate(name).await?;
+        for descendants in [1_000, 100_000] {
+            revoke_above(name, descendants).await?;
+        }
+        for agents in [10_000, 100_000] {
+            open_store_of(name, agents).await?;
+        }
+        println!();
     }
     Ok(())
 }
 
-async fn open(folder: &Path) -> Result<Kavach, Failed> {
-    Ok(Kavach::open(RedbStore::open(folder.join("kavach.redb"))?).await?)
+async fn open(name: &str, folder: &Path) -> Result<Kavach, Failed> {
+    Ok(Kavach::open(stores::open(name, folder).await?).await?)
 }
 
-async fn create_and_delegate() -> Result<(), Failed> {
+async fn create_and_delegate(name: &str) -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
-    let kavach = open(folder.path()).await?;
-    for (in_flight, total) in [(1, 500), (64, 20_000)] {
+    let kavach = open(name, folder.path()).await?;
+    let share = if name == "redb" { 1 } else { 4 };
+    for (in_flight, total) in [(1, 500), (64, 20_000 / share)] {
         let node = kavach.clone();
         let made = drive(total, in_flight, move |number| {
             let node = node.clone();
@@ -59,7 +65,7 @@ async fn create_and_delegate() -> Result<(), Failed> {
     }
     let agents = kavach.agents();
     let from = agents.first().ok_or("no agents")?.id;
-    for (in_flight, total) in [(1, 500), (64, 20_000)] {
+    for (in_flight, total) in [(1, 500), (64, 20_000 / share)] {
         let node = kavach.clone();
         let receivers: Vec<_> = agents.iter().skip(1).map(|agent| agent.id).collect();
         let made = drive(total, in_flight, move |number| {
@@ -112,9 +118,9 @@ async fn many(kavach: &Kavach, below: usize) -> Result<kavach::AgentId, Failed> 
     Ok(root)
 }
 
-async fn revoke_above(descendants: usize) -> Result<(), Failed> {
+async fn revoke_above(name: &str, descendants: usize) -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
-    let kavach = open(folder.path()).await?;
+    let kavach = open(name, folder.path()).await?;
     let root = many(&kavach, descendants).await?;
     let last = kavach
         .find_agent(&format!("agent-{}", descendants - 1))
@@ -135,13 +141,13 @@ async fn revoke_above(descendants: usize) -> Result<(), Failed> {
     Ok(())
 }
 
-async fn open_store_of(agents: usize) -> Result<(), Failed> {
+async fn open_store_of(name: &str, agents: usize) -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
-    let kavach = open(folder.path()).await?;
+    let kavach = open(name, folder.path()).await?;
     many(&kavach, agents).await?;
     kavach.close().await;
     let started = now();
-    let kavach = open(folder.path()).await?;
+    let kavach = open(name, folder.path()).await?;
     let taken = started.elapsed();
     let found = kavach.agents().len();
     println!(
