@@ -8,12 +8,15 @@
 mod campaign;
 mod cargo;
 mod ci;
+mod interop;
 mod layers;
 mod licences;
+mod machine;
 mod postgres;
 mod prove;
 mod suite;
 mod tree;
+mod wasm;
 
 use std::env;
 use std::process::ExitCode;

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::cargo::{self, cargo, program};
+use crate::machine::Program;
 
 /// Where the proof lies, below the root.
 const FOLDER: &str = "crates/kavach-core/proof";
@@ -29,6 +30,12 @@ const VECTORS: &str = "vectors.txt";
 
 /// What names another file of vectors to the tests.
 const VARIABLE: &str = "KAVACH_PROOF_VECTORS";
+
+const COQ: Program = Program {
+    probe: &["coqc", "--version"],
+    packages: &["coq"],
+    advice: "install Coq 8.16 or later, on Debian and Ubuntu by `apt-get install coq`",
+};
 
 /// What to do with vectors that are not those of the proof.
 #[derive(Clone, Copy)]
@@ -71,19 +78,7 @@ pub(crate) fn run(differing: Differing) -> Result<(), String> {
 
 /// Says which Coq it is, after installing one where it is missing and we may.
 fn find_coq() -> Result<(), String> {
-    let version = || cargo::output(&mut program("coqc", &["--version"]));
-    if version().is_err() {
-        let advice = "install Coq 8.16 or later, on Debian and Ubuntu by `apt-get install coq`";
-        let user = cargo::output(&mut program("id", &["-u"])).unwrap_or_default();
-        if user.trim() != "0" || cargo::output(&mut program("apt-get", &["--version"])).is_err() {
-            return Err(format!("`coqc` is missing: {advice}"));
-        }
-        println!("installing Coq by `apt-get`, once");
-        let what = ["install", "--yes", "--no-install-recommends", "coq"];
-        cargo::succeed(program("apt-get", &what).env("DEBIAN_FRONTEND", "noninteractive"))
-            .map_err(|error| format!("{error}; {advice}"))?;
-    }
-    print!("{}", version()?);
+    print!("{}", COQ.find()?);
     Ok(())
 }
 

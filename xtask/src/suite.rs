@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
 
 use crate::cargo::{self, cargo};
-use crate::postgres;
+use crate::{interop, postgres, wasm};
 
 /// One part of the suite. What later tests need set up joins as a [`Work::Prepare`] of its own.
 struct Step {
@@ -17,12 +17,18 @@ enum Work {
     Prepare(fn() -> Result<(), String>),
     /// A run of cargo whose results are counted.
     Count(&'static [&'static str]),
+    /// The same, after setting up what it needs; what is asked for more is passed on to it.
+    CountAfter(fn(&[&str]) -> Result<Command, String>),
 }
 
 const STEPS: &[Step] = &[
     Step {
         title: "kavach-core builds without std",
         work: Work::Prepare(build_core),
+    },
+    Step {
+        title: "kavach-token builds for a browser",
+        work: Work::Prepare(wasm::check),
     },
     Step {
         title: "the benches compile",
@@ -43,6 +49,10 @@ const STEPS: &[Step] = &[
             "--locked",
             "--no-fail-fast",
         ]),
+    },
+    Step {
+        title: "tokens beside the libraries of other languages",
+        work: Work::CountAfter(interop::tests),
     },
     Step {
         title: "examples in the documentation",
@@ -93,6 +103,10 @@ pub(crate) fn run(extra: &[&str]) -> Report {
                 }
             }
             Work::Count(arguments) => count(cargo(arguments).args(extra), &mut report),
+            Work::CountAfter(prepare) => match prepare(extra) {
+                Ok(mut command) => count(&mut command, &mut report),
+                Err(complaint) => report.broken(complaint),
+            },
         }
     }
     report.demand_a_test();

@@ -3,5 +3,7 @@
 use super::*;
 
 mod agreement;
+#[cfg(feature = "interop")]
+mod interop;
 mod traps;
 mod vectors;

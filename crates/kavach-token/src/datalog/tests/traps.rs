@@ -112,11 +112,12 @@ fn one_hostile_join_costs_nothing() {
 }
 
 #[test]
-fn rules_scopes_and_closures_are_not_run() {
+fn rules_scopes_and_loops_are_not_run() {
     for code in [
         "holds(\"x\") <- kv(1);",
         "check if kv(1) trusting previous;",
         "check if [1, 2].any($x -> $x > 1);",
+        "check if true || [1, 2].all($x -> $x > 1);",
     ] {
         let presentation = with_block(&["read:mcp:github:*"], code);
         let refused = Err(DatalogRefusal::TooCostly);
@@ -125,6 +126,54 @@ fn rules_scopes_and_closures_are_not_run() {
             refused,
             "{code}"
         );
+    }
+}
+
+#[test]
+fn what_current_libraries_write_for_and_and_or_is_run() {
+    let denied = Err(DatalogRefusal::Denied);
+    for (code, want) in [
+        (
+            "check if operation($o), $o == \"read\" || $o == \"write\";",
+            Ok(()),
+        ),
+        (
+            "check if operation($o), $o == \"read\" && $o == \"write\";",
+            denied,
+        ),
+        (
+            "check if operation($o), $o == \"a\" || ($o == \"read\" && true);",
+            Ok(()),
+        ),
+    ] {
+        let presentation = with_block(&["read:mcp:github:*"], code);
+        let ended = evaluated(&presentation, "read", "mcp:github:repos");
+        assert_eq!(ended, want, "{code}");
+    }
+}
+
+#[test]
+fn expressions_that_are_long_or_expensive_are_counted() {
+    let refused = Err(DatalogRefusal::TooCostly);
+    // 3,600 pairs, each compared with a sum of 40.
+    let mut many: String = (0..60).map(|number| format!("n({number}); ")).collect();
+    many.push_str("check if n($a), n($b), $a + $b < 0");
+    many.extend([" + 1"; 40]);
+    let regex = |times| "check if operation($o), $o.matches(\"(a{9}){9}\");".repeat(times);
+    let nested = |depth| {
+        let (open, close) = ("(true || ".repeat(depth), ")".repeat(depth));
+        ["check if ", &open, "true", &close, ";"].concat()
+    };
+    for (code, want) in [
+        (many + ";", refused),
+        (regex(11), refused),
+        (regex(1), Err(DatalogRefusal::Denied)),
+        (nested(17), refused),
+        (nested(16), Ok(())),
+    ] {
+        let presentation = with_block(&["read:mcp:github:*"], &code);
+        let ended = evaluated(&presentation, "read", "mcp:github:repos");
+        assert_eq!(ended, want, "{}", &code[code.len() - 60..]);
     }
 }
 
