@@ -3,21 +3,26 @@
 //! Native allow is Datalog allow, always; the converse where nothing but the checks is at fault.
 
 use core::net::{IpAddr, Ipv4Addr};
+use std::collections::BTreeMap;
 
-use kavach_core::{Mode, Permission, narrow};
+use kavach_core::{AgentId, Mode, Permission, narrow};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::dice::Dice;
-use crate::id::{ArgumentsHash, Nonce};
-use crate::key::{Sign, TERMINAL_KEY};
+use crate::id::ArgumentsHash;
+use crate::key::Sign;
+use crate::online::{Answer, Online, Question};
 use crate::profile::{Authority, DelegationBlock};
 use crate::refusal::Refusal;
 use crate::right::{Bounds, Right};
 use crate::scene::{
-    Forge, SERVICE, audience, authority, call, delegation, holder, invocation, keys, now, root,
+    Forge, SERVICE, audience, authority, call, delegation, invocation, mint, now, root, verifier,
 };
-use crate::verifier::Verifier;
+
+mod mischief;
+
+use mischief::{MISCHIEF, Mischief};
 
 const SEGMENTS: [&str; 5] = ["a", "ab", "abc", "b", "*"];
 const ACTIONS: [&str; 3] = ["read", "write", "call"];
@@ -153,41 +158,8 @@ fn case(dice: &mut Dice) -> Case {
     }
 }
 
-/// What a dishonest holder may do to it.
-fn mischief(case: &Case, dice: &mut Dice) -> Vec<u8> {
-    let depth = u8::try_from(case.further.len()).unwrap();
-    let mut last = invocation(&case.call, depth);
-    (last.at, last.bounds.until) = (case.at, case.at.plus_s(30));
-    last.nonce = Nonce::from_bytes([u8::try_from(dice.below(256)).unwrap(); 16]);
-    let mut forge = Forge::authority(&case.authority);
-    let mut further: Vec<&DelegationBlock> = case.further.iter().collect();
-    match dice.below(12) {
-        0 => further.reverse(),
-        1 => further.truncate(1),
-        2 => last.bounds.deepest = 0,
-        3 => last.audience = audience("https://other.example"),
-        4 => last.bounds.until = case.at.plus_s(3600),
-        _ => {}
-    }
-    for block in further {
-        let signer = (0..8).find(|number| *holder(*number).public_key().as_bytes() == block.holder);
-        forge = forge.delegation(signer.unwrap().max(1), block);
-    }
-    let signer = holder(depth);
-    match dice.below(8) {
-        0 => {
-            // An invocation for a friend, who invokes again.
-            let friend = holder(7).public_key();
-            let forge = forge.then(&last, &signer, friend.as_bytes());
-            forge.then(&last, &holder(7), &TERMINAL_KEY).present()
-        }
-        1 => forge.then(&last, &holder(6), &TERMINAL_KEY).present(),
-        _ => forge.then(&last, &signer, &TERMINAL_KEY).present(),
-    }
-}
-
 /// How often each way to end came up.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Tally {
     allowed: u32,
     denied: u32,
@@ -206,10 +178,25 @@ fn is_checked_by_both(refusal: Refusal) -> bool {
     )
 }
 
-fn run(verifier: &Verifier, case: &Case, presentation: &[u8], tally: &mut Tally) {
+/// Knows the agent that tokens are minted for, and its key.
+struct Register;
+
+impl Online for Register {
+    fn holds_key(&mut self, agent: AgentId, key: &PublicKey) -> bool {
+        let first = mint(&[]);
+        (agent, *key) == (first.agent, first.holder)
+    }
+
+    fn ask(&mut self, _question: &Question<'_>) -> Answer {
+        Answer::Unknown
+    }
+}
+
+fn run(case: &Case, mischief: Mischief, presentation: &[u8], tally: &mut Tally) {
     let mut request = Request::with_json(&case.call.action, &case.call.resource, &case.args);
     request.address = case.address;
-    let native = verifier.verify(presentation, &request, case.at);
+    // A new verifier each time: the memory of used nonces is no part of this.
+    let native = verifier().verify_online(presentation, &request, case.at, &mut Register);
     let known = Known {
         request: &request,
         audience: &audience(SERVICE),
@@ -220,9 +207,13 @@ fn run(verifier: &Verifier, case: &Case, presentation: &[u8], tally: &mut Tally)
     match (&native, datalog) {
         (Ok(verified), Ok(())) => {
             tally.allowed += 1;
-            let permissions = verified.permissions();
-            let allows = |held: &Permission| held.matches(&case.call.action, &case.call.resource);
-            assert!(permissions.iter().any(allows), "{verified}");
+            assert!(!mischief.is_never_accepted(), "{mischief:?}: {verified}");
+            let covers = |right: &Right| {
+                let permission = &right.permission;
+                permission.matches(&case.call.action, &case.call.resource) && case.at < right.until
+            };
+            let mut hops = verified.line().iter();
+            assert!(hops.all(|hop| hop.rights.iter().any(covers)), "{verified}");
         }
         (Ok(verified), Err(refusal)) => panic!("native alone allows {verified}: {refusal}"),
         (Err(refusal), Ok(())) => {
@@ -243,21 +234,29 @@ fn run(verifier: &Verifier, case: &Case, presentation: &[u8], tally: &mut Tally)
 fn native_allows_nothing_that_datalog_denies_and_the_other_way_round_for_what_both_check() {
     let rounds = crate::dice::rounds(10_000, 1_000_000);
     let mut dice = Dice::new(crate::dice::seed());
-    let mut tally = Tally::default();
+    let mut tallies: BTreeMap<Mischief, Tally> = BTreeMap::new();
     for _ in 0..rounds {
-        // The memory of used nonces is no part of this.
-        let replays = crate::replay::ReplayCache::danger_first_start(10);
-        let revocations = crate::revocation::Revocations::danger_ignored();
-        let verifier = Verifier::new(audience(SERVICE), keys(), revocations, replays);
         let case = case(&mut dice);
-        let presentation = mischief(&case, &mut dice);
-        run(&verifier, &case, &presentation, &mut tally);
+        let (mischief, presentation) = mischief::done(&case, &mut dice);
+        let tally = tallies.entry(mischief).or_default();
+        run(&case, mischief, &presentation, tally);
     }
+    println!("{tallies:#?}");
+    let honest = tallies[&Mischief::None];
     let floor = rounds / 20;
     assert!(
-        tally.allowed > floor && tally.denied > floor && tally.only_datalog > 0,
-        "{tally:?}"
+        honest.allowed > floor && honest.denied > floor,
+        "{tallies:?}"
     );
+    for mischief in MISCHIEF {
+        let Tally {
+            allowed,
+            denied,
+            only_datalog,
+        } = tallies[&mischief];
+        let count = allowed + denied + only_datalog;
+        assert!(count > rounds / 200, "{mischief:?}: {count}");
+    }
 }
 
 #[test]
@@ -277,7 +276,7 @@ fn an_honest_chain_allows_exactly_what_every_hop_of_it_allows() {
         let presentation = forge.invocation(depth, &last).present();
         let mut request = Request::with_json(&case.call.action, &case.call.resource, &case.args);
         request.address = case.address;
-        let verified = crate::scene::verifier().verify(&presentation, &request, case.at);
+        let verified = verifier().verify(&presentation, &request, case.at);
         // By hand: each hop on its own.
         let hops = core::iter::once(&case.authority.rights)
             .chain(case.further.iter().map(|block| &block.rights));

@@ -22,8 +22,12 @@ fn pair(key: &HolderKey) -> KeyPair {
 fn with_block(permissions: &[&str], code: &str) -> Vec<u8> {
     let mut bytes = chain(permissions, 1).as_bytes().to_vec();
     crate::envelope::prove(&mut bytes, holder(1).expose());
-    let root = library_root();
-    let biscuit = Biscuit::from(&bytes, root).unwrap();
+    appended(&bytes, code)
+}
+
+/// `biscuit` with a block more, signed by the key whose secret it carries, for the terminal key to go on.
+pub(super) fn appended(biscuit: &[u8], code: &str) -> Vec<u8> {
+    let biscuit = Biscuit::from(biscuit, library_root()).unwrap();
     let terminal = pair(&HolderKey::from_bytes(&TERMINAL_SECRET));
     let block = BlockBuilder::new().code(code).unwrap();
     biscuit
