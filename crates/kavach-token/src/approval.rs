@@ -146,12 +146,7 @@ pub(crate) fn sign_external(
     previous: &[u8; 64],
 ) -> Result<[u8; 64], SignError> {
     let message = external_payload(payload, previous);
-    let signature = signer.sign(&message)?;
-    if signer.public_key().verifies(&message, &signature) {
-        Ok(*signature.as_bytes())
-    } else {
-        Err(SignError::Wrong)
-    }
+    Ok(*signer.sign_and_look(&message)?.as_bytes())
 }
 
 /// Who signed `payload` as a third party, after the block that ends in `previous`.

@@ -4,8 +4,9 @@
 //! facts, so a reader writes them again and compares the bytes.
 
 use kavach_core::Timestamp;
+use kavach_core::limits::ACTIONS_MAX;
 
-use crate::limits::FACTS_MAX;
+use crate::limits::{FACTS_MAX, TEXT_BYTES_MAX};
 use crate::refusal::Refusal;
 use crate::symbols::{Interner, Resolver, Symbols};
 use crate::wire::{Malformed, Reader, put_bytes, put_integer, put_message};
@@ -17,6 +18,8 @@ pub(crate) enum Unreadable {
     Profile,
     /// More facts than [`FACTS_MAX`].
     TooManyFacts,
+    /// More text than [`TEXT_BYTES_MAX`], because long strings are used many times.
+    TooMuchText,
 }
 
 impl Unreadable {
@@ -24,6 +27,7 @@ impl Unreadable {
         match self {
             Self::Profile => Refusal::Profile { block },
             Self::TooManyFacts => Refusal::TooManyFacts { block },
+            Self::TooMuchText => Refusal::TooMuchWork,
         }
     }
 }
@@ -45,25 +49,30 @@ pub(crate) enum Term<'a> {
 }
 
 /// A named list of values, taken off one by one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Fact<'a> {
     pub(crate) name: &'a str,
-    terms: std::vec::IntoIter<Term<'a>>,
+    terms: Reader<'a>,
+    strings: &'a Resolver<'a>,
 }
 
 impl<'a> Fact<'a> {
-    fn read(bytes: &'a [u8], strings: &Resolver<'a>) -> Result<Self, Unreadable> {
+    fn read(bytes: &'a [u8], strings: &'a Resolver<'a>) -> Result<Self, Unreadable> {
         let mut reader = Reader::new(bytes);
-        let mut predicate = Reader::new(reader.bytes(1)?);
+        let mut terms = Reader::new(reader.bytes(1)?);
         reader.finish()?;
-        let name = strings.name(predicate.integer(1)?).ok_or(Malformed)?;
-        let mut terms = Vec::new();
-        while let Some(term) = predicate.optional_bytes(2)? {
-            terms.push(Term::read(term, strings)?);
-        }
-        predicate.finish()?;
-        let terms = terms.into_iter();
-        Ok(Self { name, terms })
+        let name = strings.name(terms.integer(1)?).ok_or(Malformed)?;
+        Ok(Self {
+            name,
+            terms,
+            strings,
+        })
+    }
+
+    /// The next value.
+    fn term(&mut self) -> Result<Term<'a>, Unreadable> {
+        let term = self.terms.bytes(2)?;
+        Ok(Term::read(term, self.strings)?)
     }
 
     /// The one value of a fact that must be called `name`, as `read` reads it.
@@ -81,41 +90,45 @@ impl<'a> Fact<'a> {
     }
 
     pub(crate) fn text(&mut self) -> Result<&'a str, Unreadable> {
-        match self.terms.next() {
-            Some(Term::Text(text)) => Ok(text),
+        match self.term()? {
+            Term::Text(text) => Ok(text),
             _ => Err(Unreadable::Profile),
         }
     }
 
     /// The next value, if it is a set of texts.
-    pub(crate) fn optional_texts(&mut self) -> Option<Vec<&'a str>> {
-        match self.terms.as_slice().first() {
-            Some(Term::Texts(_)) => {}
-            _ => return None,
+    pub(crate) fn optional_texts(&mut self) -> Result<Option<Vec<&'a str>>, Unreadable> {
+        let mut further = self.terms.clone();
+        let Some(term) = further.optional_bytes(2)? else {
+            return Ok(None);
+        };
+        if !Term::is_set(term) {
+            return Ok(None);
         }
-        match self.terms.next() {
-            Some(Term::Texts(texts)) => Some(texts),
-            _ => None,
+        self.terms = further;
+        match Term::read(term, self.strings)? {
+            Term::Texts(texts) => Ok(Some(texts)),
+            _ => Err(Unreadable::Profile),
         }
     }
 
     pub(crate) fn date(&mut self) -> Result<Timestamp, Unreadable> {
-        match self.terms.next() {
-            Some(Term::Date(date)) => Ok(date),
+        match self.term()? {
+            Term::Date(date) => Ok(date),
             _ => Err(Unreadable::Profile),
         }
     }
 
     pub(crate) fn number<T: TryFrom<u64>>(&mut self) -> Result<T, Unreadable> {
-        match self.terms.next() {
-            Some(Term::Number(number)) => T::try_from(number).map_err(|_| Unreadable::Profile),
+        match self.term()? {
+            Term::Number(number) => T::try_from(number).map_err(|_| Unreadable::Profile),
             _ => Err(Unreadable::Profile),
         }
     }
 
     pub(crate) fn bytes<const N: usize>(&mut self) -> Result<[u8; N], Unreadable> {
-        match self.terms.next() {
-            Some(Term::Bytes(bytes)) => bytes.try_into().map_err(|_| Unreadable::Profile),
+        match self.term()? {
+            Term::Bytes(bytes) => bytes.try_into().map_err(|_| Unreadable::Profile),
             _ => Err(Unreadable::Profile),
         }
     }
@@ -125,15 +138,18 @@ impl<'a> Fact<'a> {
         self.text()?.parse().map_err(|_| Unreadable::Profile)
     }
 
-    pub(crate) fn done(mut self) -> Result<(), Unreadable> {
-        match self.terms.next() {
-            None => Ok(()),
-            Some(_) => Err(Unreadable::Profile),
-        }
+    pub(crate) fn done(self) -> Result<(), Unreadable> {
+        Ok(self.terms.finish()?)
     }
 }
 
 impl<'a> Term<'a> {
+    /// Whether the bytes begin as a set does.
+    fn is_set(bytes: &[u8]) -> bool {
+        let mut reader = Reader::new(bytes);
+        matches!(reader.optional_bytes(7), Ok(Some(_)))
+    }
+
     fn read(bytes: &'a [u8], strings: &Resolver<'a>) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         let term = if let Some(number) = reader.optional_integer(2)? {
@@ -154,6 +170,9 @@ impl<'a> Term<'a> {
             let mut set = Reader::new(reader.bytes(7)?);
             let mut texts = Vec::new();
             while let Some(term) = set.optional_bytes(1)? {
+                if texts.len() >= ACTIONS_MAX {
+                    return Err(Malformed);
+                }
                 match Self::read_text(term, strings)? {
                     Some(text) => texts.push(text),
                     None => return Err(Malformed),
@@ -192,26 +211,37 @@ impl<'a> Term<'a> {
     }
 }
 
+/// The strings that a block at `payload` may use, after those that brought `before`; and what follows them.
+pub(crate) fn read_strings<'a>(
+    payload: &'a [u8],
+    before: &'a Symbols,
+) -> Result<(Resolver<'a>, Reader<'a>), Unreadable> {
+    let mut reader = Reader::new(payload);
+    let mut own = Vec::new();
+    while let Some(name) = reader.optional_bytes(1)? {
+        own.push(core::str::from_utf8(name).map_err(|_| Malformed)?);
+    }
+    Ok((Resolver::new(before, own), reader))
+}
+
 /// The facts of a block, in their order.
 #[derive(Debug)]
 pub(crate) struct BlockReader<'a> {
-    strings: Resolver<'a>,
+    strings: &'a Resolver<'a>,
     reader: Reader<'a>,
     version: u64,
     facts: usize,
 }
 
 impl<'a> BlockReader<'a> {
-    /// Begins to read `payload`, a block after those that brought `before`.
-    pub(crate) fn new(payload: &'a [u8], before: &'a Symbols) -> Result<Self, Unreadable> {
-        let mut reader = Reader::new(payload);
-        let mut own = Vec::new();
-        while let Some(name) = reader.optional_bytes(1)? {
-            own.push(core::str::from_utf8(name).map_err(|_| Malformed)?);
-        }
+    /// Begins to read a block, behind its strings.
+    pub(crate) fn new(
+        mut reader: Reader<'a>,
+        strings: &'a Resolver<'a>,
+    ) -> Result<Self, Unreadable> {
         let version = reader.integer(3)?;
         Ok(Self {
-            strings: Resolver::new(before, own),
+            strings,
             reader,
             version,
             facts: 0,
@@ -231,7 +261,10 @@ impl<'a> BlockReader<'a> {
         if self.facts > FACTS_MAX {
             return Err(Unreadable::TooManyFacts);
         }
-        Fact::read(bytes, &self.strings).map(Some)
+        if self.strings.found() > TEXT_BYTES_MAX {
+            return Err(Unreadable::TooMuchText);
+        }
+        Fact::read(bytes, self.strings).map(Some)
     }
 
     /// The next fact, which must be there.
@@ -259,45 +292,35 @@ pub(crate) enum Binary {
     Or = 14,
 }
 
-/// One way to pass a check: facts that must be there, and what must be true of them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Query {
-    predicates: Vec<(&'static str, Vec<u64>)>,
-    expressions: Vec<Vec<Op>>,
+/// Writes one way to pass a check: facts that must be there, and then what must be true of them.
+#[derive(Debug)]
+pub(crate) struct QueryWriter<'w, 's> {
+    out: &'w mut Vec<u8>,
+    strings: &'w mut Interner<'s>,
 }
 
-impl Query {
-    /// Asks also for a fact, and calls its values by these variables.
-    pub(crate) fn with(mut self, name: &'static str, variables: &[u64]) -> Self {
-        self.predicates.push((name, variables.to_vec()));
+impl QueryWriter<'_, '_> {
+    /// Asks for a fact, and calls its values by these variables.
+    pub(crate) fn with(&mut self, name: &str, variables: &[u64]) -> &mut Self {
+        let name = self.strings.number(name);
+        put_message(self.out, 2, |out| {
+            put_integer(out, 1, name);
+            for variable in variables {
+                put_message(out, 2, |out| put_integer(out, 1, *variable));
+            }
+        });
         self
     }
 
-    /// Asks also that an expression is true.
-    pub(crate) fn that(mut self, ops: &[Op]) -> Self {
-        self.expressions.push(ops.to_vec());
+    /// Asks that an expression is true.
+    pub(crate) fn that(&mut self, ops: &[Op]) -> &mut Self {
+        let strings = &mut *self.strings;
+        put_message(self.out, 3, |out| {
+            for op in ops {
+                put_message(out, 1, |out| op.write(out, strings));
+            }
+        });
         self
-    }
-
-    fn write(&self, out: &mut Vec<u8>, strings: &mut Interner<'_>) {
-        let head = strings.number("query");
-        put_message(out, 1, |out| put_integer(out, 1, head));
-        for (name, variables) in &self.predicates {
-            let name = strings.number(name);
-            put_message(out, 2, |out| {
-                put_integer(out, 1, name);
-                for variable in variables {
-                    put_message(out, 2, |out| put_integer(out, 1, *variable));
-                }
-            });
-        }
-        for ops in &self.expressions {
-            put_message(out, 3, |out| {
-                for op in ops {
-                    put_message(out, 1, |out| op.write(out, strings));
-                }
-            });
-        }
     }
 }
 
@@ -330,9 +353,9 @@ impl<'s> BlockWriter<'s> {
         Self {
             strings: Interner::after(before),
             version,
-            facts: Vec::new(),
+            facts: Vec::with_capacity(512),
             count: 0,
-            checks: Vec::new(),
+            checks: Vec::with_capacity(512),
         }
     }
 
@@ -350,12 +373,25 @@ impl<'s> BlockWriter<'s> {
         });
     }
 
-    /// A check that passes if one of the queries does.
-    pub(crate) fn check(&mut self, queries: &[Query]) {
+    /// A check that passes if there is an answer to the query that `write` writes.
+    pub(crate) fn check(&mut self, write: impl Fn(&mut QueryWriter<'_, '_>)) {
+        self.check_any(&[()], |query, ()| write(query));
+    }
+
+    /// A check that passes if there is an answer to one of the queries that `write` writes.
+    pub(crate) fn check_any<T: Copy>(
+        &mut self,
+        queries: &[T],
+        write: impl Fn(&mut QueryWriter<'_, '_>, T),
+    ) {
         let strings = &mut self.strings;
         put_message(&mut self.checks, 6, |out| {
             for query in queries {
-                put_message(out, 1, |out| query.write(out, strings));
+                put_message(out, 1, |out| {
+                    let head = strings.number("query");
+                    put_message(out, 1, |out| put_integer(out, 1, head));
+                    write(&mut QueryWriter { out, strings }, *query);
+                });
             }
         });
     }

@@ -1,5 +1,7 @@
 //! The blocks from the root key down to the holder: who passed on what to whom.
 
+use std::sync::Arc;
+
 use kavach_core::{Action, AgentId, Permission, Resource, SubjectId, TenantId, Timestamp};
 
 use crate::block::Unreadable;
@@ -7,7 +9,7 @@ use crate::claim::{Audience, Party, Source, Why};
 use crate::envelope::SignedBlock;
 use crate::id::{BlockId, TokenId};
 use crate::key::{PublicKey, TERMINAL_KEY};
-use crate::limits::{COMPARISONS_MAX, DEPTH_MAX};
+use crate::limits::{COMPARISONS_MAX, DEPTH_MAX, TEXT_BYTES_MAX};
 use crate::profile::{Authority, DelegationBlock, InvocationBlock, Profiled};
 use crate::refusal::Refusal;
 use crate::right::{Bounds, Right};
@@ -29,6 +31,7 @@ pub(crate) struct Chain {
     pub(crate) symbols: Symbols,
     pub(crate) last_signature: [u8; 64],
     comparisons: u32,
+    text_bytes: usize,
 }
 
 /// One holder of a token: who, since when, by whose word, and with what.
@@ -41,8 +44,8 @@ pub struct Hop {
     pub(crate) at: Timestamp,
     pub(crate) why: Why,
     pub(crate) bounds: Bounds,
-    pub(crate) audiences: Vec<Audience>,
-    pub(crate) rights: Vec<Right>,
+    pub(crate) audiences: Arc<[Audience]>,
+    pub(crate) rights: Arc<[Right]>,
 }
 
 impl Hop {
@@ -98,11 +101,20 @@ impl Hop {
 impl Chain {
     /// Begins with the first block.
     pub(crate) fn begin(root_key_id: u32, block: &SignedBlock<'_>) -> Result<Self, Refusal> {
+        Self::begin_for(root_key_id, block, None)
+    }
+
+    /// As [`begin`](Self::begin); a next key that is `known` to be one is not worked out anew.
+    pub(crate) fn begin_for(
+        root_key_id: u32,
+        block: &SignedBlock<'_>,
+        known: Option<&PublicKey>,
+    ) -> Result<Self, Refusal> {
         let mut symbols = Symbols::default();
         let (authority, new) = Authority::read(block.payload, &symbols)
             .map_err(|unreadable| unreadable.in_block(0))?;
-        symbols.extend(&new);
-        let key = next_key(block, &authority.holder, 0)?;
+        symbols.extend(&new.symbols);
+        let key = next_key(block, &authority.holder, 0, known)?;
         let until = authority.bounds.until;
         if authority.issued_at >= until || authority.not_before >= until {
             return Err(Refusal::Times { block: 0 });
@@ -129,22 +141,36 @@ impl Chain {
                 at: authority.issued_at,
                 why: Why::default(),
                 bounds: authority.bounds,
-                audiences: authority.audiences,
-                rights: authority.rights,
+                audiences: authority.audiences.into(),
+                rights: authority.rights.into(),
             }],
             symbols,
             last_signature: *block.signature,
             comparisons: 0,
+            text_bytes: new.text_bytes,
         })
     }
 
     /// Adds a delegation, which must follow from the last hop.
     pub(crate) fn follow(&mut self, block: &SignedBlock<'_>) -> Result<(), Refusal> {
+        self.follow_to(block, None)
+    }
+
+    /// As [`follow`](Self::follow); a next key that is `known` to be one is not worked out anew.
+    pub(crate) fn follow_to(
+        &mut self,
+        block: &SignedBlock<'_>,
+        known: Option<&PublicKey>,
+    ) -> Result<(), Refusal> {
         let index = self.hops.len();
         let read = DelegationBlock::read(block.payload, &self.symbols);
         let (delegation, new) =
             read.map_err(|unreadable| self.not_a_delegation(block, unreadable))?;
-        let key = next_key(block, &delegation.holder, index)?;
+        let text_bytes = self.text_bytes.saturating_add(new.text_bytes);
+        if text_bytes > TEXT_BYTES_MAX {
+            return Err(Refusal::TooMuchWork);
+        }
+        let key = next_key(block, &delegation.holder, index, known)?;
         let hop = Hop {
             block: BlockId::of(block.signature),
             id: delegation.id,
@@ -153,8 +179,8 @@ impl Chain {
             at: delegation.at,
             why: delegation.why,
             bounds: delegation.bounds,
-            audiences: delegation.audiences,
-            rights: delegation.rights,
+            audiences: delegation.audiences.into(),
+            rights: delegation.rights.into(),
         };
         let last = self.last()?;
         if delegation.from != last.party {
@@ -165,7 +191,8 @@ impl Chain {
             return Err(Refusal::KeyRepeated { block: index });
         }
         self.comparisons = self.check_rights(last, &hop)?;
-        self.symbols.extend(&new);
+        self.text_bytes = text_bytes;
+        self.symbols.extend(&new.symbols);
         self.last_signature = *block.signature;
         self.hops.push(hop);
         Ok(())
@@ -204,14 +231,15 @@ impl Chain {
     /// Whether each right of `hop` lies in one of `last`; how many comparisons there were so far.
     fn check_rights(&self, last: &Hop, hop: &Hop) -> Result<u32, Refusal> {
         let mut comparisons = self.comparisons;
-        for right in &hop.rights {
+        for right in hop.rights.iter() {
             let mut contained = false;
-            for held in &last.rights {
-                comparisons += 1;
+            for held in last.rights.iter() {
+                let (held, steps) = held.contains(right);
+                comparisons = comparisons.saturating_add(steps);
                 if comparisons > COMPARISONS_MAX {
                     return Err(Refusal::TooMuchWork);
                 }
-                contained = held.contains(right);
+                contained = held;
                 if contained {
                     break;
                 }
@@ -238,9 +266,14 @@ impl Chain {
             .saturating_sub(1)
     }
 
-    /// How many rights were compared with how many.
+    /// Steps of comparing rights with rights.
     pub(crate) fn comparisons(&self) -> u32 {
         self.comparisons
+    }
+
+    /// Bytes of text in its facts, each string counted as often as it is used.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.text_bytes
     }
 
     /// The first second at which it no longer holds. Ends never move back along the chain.
@@ -258,7 +291,11 @@ impl Chain {
     /// What the holder may do at `now`.
     pub(crate) fn permissions(&self, now: Timestamp) -> Vec<Permission> {
         let depth = self.depth();
-        let rights = self.hops.last().into_iter().flat_map(|last| &last.rights);
+        let rights = self
+            .hops
+            .last()
+            .into_iter()
+            .flat_map(|last| last.rights.iter());
         let held = rights.filter(|right| now < right.until);
         held.filter_map(|right| right.permission_at(depth))
             .collect()
@@ -280,12 +317,20 @@ impl Chain {
 }
 
 /// The key that follows `block`, which must be the one that it says.
-fn next_key(block: &SignedBlock<'_>, said: &[u8; 32], index: usize) -> Result<PublicKey, Refusal> {
+fn next_key(
+    block: &SignedBlock<'_>,
+    said: &[u8; 32],
+    index: usize,
+    known: Option<&PublicKey>,
+) -> Result<PublicKey, Refusal> {
     if *block.next_key == TERMINAL_KEY {
         return Err(Refusal::TerminalKey { block: index });
     }
     if block.next_key != said {
         return Err(Refusal::Holder { block: index });
     }
-    PublicKey::from_bytes(block.next_key).map_err(|_| Refusal::Key { block: index })
+    match known.filter(|known| known.as_bytes() == said) {
+        Some(known) => Ok(*known),
+        None => PublicKey::from_bytes(block.next_key).map_err(|_| Refusal::Key { block: index }),
+    }
 }

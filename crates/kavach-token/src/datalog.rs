@@ -24,7 +24,7 @@ use crate::claim::Audience;
 use crate::envelope::Envelope;
 use crate::key::PublicKey;
 use crate::request::Request;
-use crate::right::{Circumstances, Judgement, PART, Right, WHOLE};
+use crate::right::{Circumstances, Judgement, PART, WHOLE};
 
 /// What is known of a request, for Datalog.
 #[expect(
@@ -169,9 +169,8 @@ fn holding(envelope: &Envelope<'_>, known: &Known<'_>) -> impl Iterator<Item = S
 }
 
 fn held_words(chain: &Chain, known: &Circumstances<'_>) -> Vec<String> {
-    let rights = chain.hops.iter().flat_map(|hop| &hop.rights);
+    let rights = chain.hops.iter().flat_map(|hop| hop.rights.iter());
     let held = rights.filter(|right| right.judge(known) == Judgement::Holds);
-    held.map(Right::condition)
-        .filter(|words| !words.is_empty())
-        .collect()
+    let words = held.map(|right| right.words().to_owned());
+    words.filter(|words| !words.is_empty()).collect()
 }

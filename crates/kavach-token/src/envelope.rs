@@ -130,7 +130,7 @@ pub(crate) fn read_unbounded(bytes: &[u8]) -> Vec<SignedBlock<'_>> {
 }
 
 impl<'a> SignedBlock<'a> {
-    fn read(bytes: &'a [u8], end: usize) -> Result<Self, Refusal> {
+    pub(crate) fn read(bytes: &'a [u8], end: usize) -> Result<Self, Refusal> {
         let mut reader = Reader::new(bytes);
         let payload = reader.bytes(1)?;
         let next_key = read_key(reader.bytes(2)?)?;
@@ -295,11 +295,8 @@ pub(crate) fn sign_block(
 ) -> Result<Signed, SignError> {
     let external_signature = external.map(|external| external.signature);
     let message = payload_v1(payload, next_key, previous, external_signature);
-    let signature = signer.sign(&message)?;
     // A module that signs with another key than it says, or wrongly, is found here and not by a verifier.
-    if !signer.public_key().verifies(&message, &signature) {
-        return Err(SignError::Wrong);
-    }
+    let signature = signer.sign_and_look(&message)?;
     let mut block = Vec::with_capacity(payload.len() + 128);
     put_bytes(&mut block, 1, payload);
     put_message(&mut block, 2, |out| write_key(out, next_key));

@@ -97,7 +97,7 @@ fn written<B: Profiled>(payload: &[u8], symbols: &Symbols) -> Option<Symbols> {
         payload,
         "it is written otherwise"
     );
-    Some(new)
+    Some(new.symbols)
 }
 
 /// Makes the chain that the blocks would be if everybody had signed what stands there.
@@ -121,7 +121,7 @@ fn signed(payloads: &[&[u8]]) -> Option<()> {
         let held = |right| {
             above
                 .iter()
-                .any(|above: &crate::right::Right| above.contains(right))
+                .any(|above: &crate::right::Right| above.contains(right).0)
         };
         assert!(rights.iter().all(held), "a right out of nowhere");
         assert!(chain.comparisons() <= COMPARISONS_MAX, "too much work");

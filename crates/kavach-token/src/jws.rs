@@ -18,10 +18,7 @@ pub(crate) fn sign<S: Sign>(
     body: &[u8],
 ) -> Result<String, SignError> {
     let message = [header(kind, root.id()), armor::unpadded(body)].join(".");
-    let signature = root.sign(message.as_bytes())?;
-    if !root.public_key().verifies(message.as_bytes(), &signature) {
-        return Err(SignError::Wrong);
-    }
+    let signature = root.sign_and_look(message.as_bytes())?;
     Ok([message, armor::unpadded(signature.as_bytes())].join("."))
 }
 

@@ -147,6 +147,20 @@ pub trait Sign {
     /// # Errors
     /// If whoever holds the key did not sign.
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError>;
+
+    /// As [`sign`](Self::sign), and then sees that the signature holds, which costs more than making it: whoever
+    /// holds the key may be another machine. A key in this process need not be looked after.
+    ///
+    /// # Errors
+    /// As there, or if the signature is not of this key over `message`.
+    fn sign_and_look(&self, message: &[u8]) -> Result<Signature, SignError> {
+        let signature = self.sign(message)?;
+        if self.public_key().verifies(message, &signature) {
+            Ok(signature)
+        } else {
+            Err(SignError::Wrong)
+        }
+    }
 }
 
 impl<S: Sign + ?Sized> Sign for &S {
@@ -157,6 +171,10 @@ impl<S: Sign + ?Sized> Sign for &S {
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
         (**self).sign(message)
     }
+
+    fn sign_and_look(&self, message: &[u8]) -> Result<Signature, SignError> {
+        (**self).sign_and_look(message)
+    }
 }
 
 impl<S: Sign + ?Sized> Sign for Arc<S> {
@@ -166,6 +184,10 @@ impl<S: Sign + ?Sized> Sign for Arc<S> {
 
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
         (**self).sign(message)
+    }
+
+    fn sign_and_look(&self, message: &[u8]) -> Result<Signature, SignError> {
+        (**self).sign_and_look(message)
     }
 }
 
@@ -213,6 +235,10 @@ impl Sign for HolderKey {
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
         Ok(Signature(self.0.sign(message).to_bytes()))
     }
+
+    fn sign_and_look(&self, message: &[u8]) -> Result<Signature, SignError> {
+        self.sign(message)
+    }
 }
 
 impl fmt::Debug for HolderKey {
@@ -247,6 +273,10 @@ impl<S: Sign> Sign for RootKey<S> {
 
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
         self.signer.sign(message)
+    }
+
+    fn sign_and_look(&self, message: &[u8]) -> Result<Signature, SignError> {
+        self.signer.sign_and_look(message)
     }
 }
 

@@ -8,6 +8,10 @@ pub const BLOCKS_MAX: usize = 16;
 pub const DEPTH_MAX: u8 = 14;
 /// Facts of one block.
 pub const FACTS_MAX: usize = 64;
+/// Bytes of text in the facts of all blocks above the invocation, each string counted as often as it is used.
+/// A string is written once and used by its number, so that a few bytes could stand for many; an honest token
+/// that is full has fewer than it has bytes.
+pub const TEXT_BYTES_MAX: usize = 2 * TOKEN_BYTES_MAX;
 /// Audiences of one block: services that know each other.
 pub const AUDIENCES_MAX: usize = 8;
 /// Bytes of an audience or an issuer: a URL.
@@ -16,8 +20,9 @@ pub const AUDIENCE_BYTES_MAX: usize = 256;
 pub const WHY_BYTES_MAX: usize = 256;
 /// Approvals that one presentation carries.
 pub const APPROVALS_MAX: usize = 4;
-/// Comparisons of one right with another while a chain is checked. An honest chain of 16 hops with 10
-/// rights each needs at most 1,500; each takes some 20 ns.
+/// Steps of comparing one right with another while a chain is checked: one for the patterns, and more for
+/// actions and constraints. An honest chain of 15 hops with 10 rights each needs at most 3,000; each takes some
+/// 20 ns.
 pub const COMPARISONS_MAX: u32 = 20_000;
 /// Seconds that an invocation may last.
 pub const INVOCATION_TTL_S_MAX: u64 = 60;

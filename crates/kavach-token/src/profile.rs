@@ -17,10 +17,12 @@ pub(crate) use receipt::ReceiptBlock;
 
 use kavach_core::Timestamp;
 
-use crate::block::{Binary, BlockReader, BlockWriter, Fact, Op, Query, Term, Unreadable, Written};
+use crate::block::{
+    Binary, BlockReader, BlockWriter, Fact, Op, Term, Unreadable, Written, read_strings,
+};
 use crate::claim::Audience;
 use crate::limits::AUDIENCES_MAX;
-use crate::right::{Bounds, Place, Right};
+use crate::right::{Bounds, Place, Right, Shape, check_rights};
 use crate::symbols::Symbols;
 
 /// The version of the profile.
@@ -38,6 +40,15 @@ const START: u64 = 22;
 const END: u64 = 24;
 const DEPTH: u64 = 25;
 const HASH: u64 = 26;
+
+/// What a block brings beside its facts.
+#[derive(Debug)]
+pub(crate) struct Brought {
+    /// The strings that nobody used before.
+    pub(crate) symbols: Symbols,
+    /// Bytes of text in its facts, each string counted as often as it is used.
+    pub(crate) text_bytes: usize,
+}
 
 /// A kind of block.
 pub(crate) trait Profiled: Sized {
@@ -57,9 +68,10 @@ pub(crate) trait Profiled: Sized {
         out.finish()
     }
 
-    /// Reads it, if it is in the profile, and says which strings it brings.
-    fn read(payload: &[u8], before: &Symbols) -> Result<(Self, Symbols), Unreadable> {
-        let mut reader = BlockReader::new(payload, before)?;
+    /// Reads it, if it is in the profile, and says what it brings.
+    fn read(payload: &[u8], before: &Symbols) -> Result<(Self, Brought), Unreadable> {
+        let (strings, reader) = read_strings(payload, before)?;
+        let mut reader = BlockReader::new(reader, &strings)?;
         if reader.version() != Self::DATALOG {
             return Err(Unreadable::Profile);
         }
@@ -67,7 +79,11 @@ pub(crate) trait Profiled: Sized {
         let written = read.write(before);
         // INVARIANT (profile): what is accepted is exactly what is written.
         if written.payload == payload {
-            Ok((read, written.symbols))
+            let brought = Brought {
+                symbols: written.symbols,
+                text_bytes: strings.found(),
+            };
+            Ok((read, brought))
         } else {
             Err(Unreadable::Profile)
         }
@@ -132,10 +148,12 @@ fn read_bounds(reader: &mut BlockReader<'_>) -> Result<Bounds, Unreadable> {
 }
 
 /// The four checks of every block below the first: rights, time, audience, depth.
-fn check_below(out: &mut BlockWriter<'_>, rights: &[Query]) {
-    out.check(rights);
-    let time = Query::default().with("time", &[TIME]).with("d_exp", &[END]);
-    out.check(&[time.that(&[Op::Variable(TIME), Op::Variable(END), LESS])]);
+fn check_below(out: &mut BlockWriter<'_>, shapes: &[Shape]) {
+    check_rights(out, shapes);
+    out.check(|query| {
+        query.with("time", &[TIME]).with("d_exp", &[END]);
+        query.that(&[Op::Variable(TIME), Op::Variable(END), LESS]);
+    });
     check_audience(out, "d_aud");
     check_depth(out, "d_depth");
 }
@@ -144,15 +162,16 @@ const LESS: Op = Op::Binary(Binary::Less);
 const LESS_OR_EQUAL: Op = Op::Binary(Binary::LessOrEqual);
 
 fn check_audience(out: &mut BlockWriter<'_>, name: &'static str) {
-    let query = Query::default().with("audience", &[AUDIENCE]);
-    out.check(&[query.with(name, &[AUDIENCE])]);
+    out.check(|query| {
+        query.with("audience", &[AUDIENCE]).with(name, &[AUDIENCE]);
+    });
 }
 
 fn check_depth(out: &mut BlockWriter<'_>, name: &'static str) {
-    let query = Query::default()
-        .with("chain_depth", &[DEPTH])
-        .with(name, &[LIMIT]);
-    out.check(&[query.that(&[Op::Variable(DEPTH), Op::Variable(LIMIT), LESS_OR_EQUAL])]);
+    out.check(|query| {
+        query.with("chain_depth", &[DEPTH]).with(name, &[LIMIT]);
+        query.that(&[Op::Variable(DEPTH), Op::Variable(LIMIT), LESS_OR_EQUAL]);
+    });
 }
 
 /// A date as a term.

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kavach_core::Timestamp;
 
-use crate::id::Nonce;
+use crate::id::{BlockId, Nonce};
 use crate::key::PublicKey;
 use crate::limits::CLOCK_AHEAD_S_MAX;
 use crate::refusal::Refusal;
+use crate::verified::Verified;
 
 /// One invocation, as it is remembered: by the key that signed it and its nonce, until it is over.
 #[expect(
@@ -29,9 +30,12 @@ type Name = ([u8; 32], Nonce);
 /// The invocations that one process has seen, as many as still last. Full, it refuses.
 #[derive(Debug)]
 pub struct ReplayCache {
-    used: BTreeMap<Name, Timestamp>,
+    used: BTreeMap<Name, BlockId>,
     /// The same, by their end.
     ends: BTreeSet<(Timestamp, Name)>,
+    /// The first second at which they no longer hold, by their blocks: what comes again as it was is told by
+    /// its signature alone.
+    blocks: BTreeMap<BlockId, Timestamp>,
     capacity: usize,
     /// Invocations made before this are refused: nobody remembers whether they were used.
     from: Timestamp,
@@ -47,6 +51,7 @@ impl ReplayCache {
         Self {
             used: BTreeMap::new(),
             ends: BTreeSet::new(),
+            blocks: BTreeMap::new(),
             capacity,
             from: started_at.plus_s(CLOCK_AHEAD_S_MAX),
         }
@@ -59,6 +64,7 @@ impl ReplayCache {
         Self {
             used: BTreeMap::new(),
             ends: BTreeSet::new(),
+            blocks: BTreeMap::new(),
             capacity,
             from: Timestamp::from_s(0),
         }
@@ -75,20 +81,29 @@ impl ReplayCache {
         Ok(())
     }
 
-    /// Uses the invocation.
+    /// Whether this very block was accepted before, and still would be.
+    ///
+    /// Whoever copies a signature under something else is refused too, as they would be for the signature.
+    pub(crate) fn has_accepted(&self, block: &BlockId, now: Timestamp) -> bool {
+        self.blocks.get(block).is_some_and(|over_at| now < *over_at)
+    }
+
+    /// Uses the invocation in `verified`.
     pub(crate) fn spend(
         &mut self,
         wanted: &Use,
-        made_at: Timestamp,
+        verified: &Verified,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        self.probe(wanted, made_at)?;
+        self.probe(wanted, verified.at)?;
         self.forget(now);
         if self.used.len() >= self.capacity {
             return Err(Refusal::ReplaysFull);
         }
-        self.used.insert(wanted.name(), wanted.until);
+        let (block, over_at) = (verified.block, verified.expires_at);
+        self.used.insert(wanted.name(), block);
         self.ends.insert((wanted.until, wanted.name()));
+        self.blocks.insert(block, over_at);
         Ok(())
     }
 
@@ -98,7 +113,9 @@ impl ReplayCache {
             && until <= now
         {
             self.ends.pop_first();
-            self.used.remove(&name);
+            if let Some(block) = self.used.remove(&name) {
+                self.blocks.remove(&block);
+            }
         }
     }
 

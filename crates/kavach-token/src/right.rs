@@ -20,11 +20,12 @@
 //! The first block's facts begin with an `a` more, because the checks of all other blocks see them too.
 
 use core::net::IpAddr;
+use std::sync::Arc;
 
 use kavach_core::{Action, Actions, Constraints, Pattern, Permission, Resource, Timestamp};
 use serde_json::Value;
 
-use crate::block::{Binary, BlockWriter, Fact, Op, Query, Term, Unreadable};
+use crate::block::{Binary, BlockWriter, Fact, Op, QueryWriter, Term, Unreadable};
 
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,8 @@ pub(crate) struct Right {
     pub(crate) until: Timestamp,
     /// The number of the deepest block that may still rest on it; not above its block's.
     pub(crate) deepest: u8,
+    /// The permission's constraints in words, as in the shorthand; empty if there are none.
+    words: Arc<str>,
 }
 
 /// What is known of a call beside the token.
@@ -87,7 +90,7 @@ pub(crate) enum Place {
 
 /// Which query asks for a right.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Shape {
+pub(crate) struct Shape {
     place: Place,
     conditional: bool,
     /// Whether it is for all actions: then the fact names none, and has one value less.
@@ -142,13 +145,14 @@ const DEPTH: u64 = 25;
 const CONDITION: u64 = 27;
 
 impl Right {
-    /// What `permission` is in block number `index`; `None` if a token cannot state it.
+    /// What `permission` is in block number `index`.
     pub(crate) fn new(permission: &Permission, bounds: Bounds, index: u8) -> Self {
         let mut permission = permission.clone();
         let until = permission.constraints.expires_at.take();
         let depth = permission.constraints.max_depth.take();
         let deepest = depth.map(|depth| index.saturating_add(depth));
         Self {
+            words: condition(&permission).into(),
             permission,
             until: until.map_or(bounds.until, |until| until.min(bounds.until)),
             deepest: deepest.map_or(bounds.deepest, |deepest| deepest.min(bounds.deepest)),
@@ -175,6 +179,9 @@ impl Right {
 
     /// Whether its conditions hold, as far as that can be told without asking anybody.
     pub(crate) fn judge(&self, known: &Circumstances<'_>) -> Judgement {
+        if self.words.is_empty() {
+            return Judgement::Holds;
+        }
         let mut open = self.permission.clone();
         let constraints = &mut open.constraints;
         let windows = core::mem::take(&mut constraints.windows);
@@ -198,11 +205,20 @@ impl Right {
         }
     }
 
-    /// Whether all that `other` allows is allowed by this.
-    pub(crate) fn contains(&self, other: &Self) -> bool {
-        other.until <= self.until
-            && other.deepest <= self.deepest
-            && self.permission.contains(&other.permission)
+    /// Whether all that `other` allows is allowed by this, and in how many steps of some 20 ns that was found.
+    pub(crate) fn contains(&self, other: &Self) -> (bool, u32) {
+        let [one, two] = [&self.permission, &other.permission];
+        let bounded = other.until <= self.until && other.deepest <= self.deepest;
+        if !bounded || !one.pattern.contains(&two.pattern) {
+            return (false, 1);
+        }
+        // Actions are looked up one by one. Constraints are compared each with each, and no two of them are
+        // written in fewer than eight bytes.
+        let actions = two.actions.listed().map_or(0, <[Action]>::len);
+        let [long, other_long] = [&self.words, &other.words].map(|words| words.len() / 8);
+        let words = long.saturating_mul(other_long) + long + other_long;
+        let steps = u32::try_from(1 + actions + words).unwrap_or(u32::MAX);
+        (one.contains(two), steps)
     }
 
     /// Whether it speaks of the call, whatever its condition, in a chain of `depth` delegations.
@@ -217,11 +233,11 @@ impl Right {
     }
 
     /// The constraints that the fact only repeats, in words; empty if there are none.
-    pub(crate) fn condition(&self) -> String {
-        condition(&self.permission)
+    pub(crate) fn words(&self) -> &str {
+        &self.words
     }
 
-    fn shape(&self, place: Place, bounds: Bounds, pattern: &str, condition: &str) -> Shape {
+    fn shape(&self, place: Place, bounds: Bounds, pattern: &str) -> Shape {
         let ending = match pattern.rsplit(':').next().unwrap_or_default() {
             "**" => Ending::Tail,
             last if last.len() > 1 && last.ends_with('*') => Ending::Prefix,
@@ -229,11 +245,10 @@ impl Right {
             _ => Ending::Literal,
         };
         let whole = pattern.split(':').count();
-        let conditional =
-            self.until != bounds.until || self.deepest != bounds.deepest || !condition.is_empty();
+        let bounded = self.until != bounds.until || self.deepest != bounds.deepest;
         Shape {
             place,
-            conditional,
+            conditional: bounded || !self.words.is_empty(),
             every_action: self.permission.actions.listed().is_none(),
             ending,
             segments: whole - usize::from(ending == Ending::Tail),
@@ -243,10 +258,10 @@ impl Right {
     /// Writes the fact, and says which query asks for it.
     fn write(&self, out: &mut BlockWriter<'_>, place: Place, bounds: Bounds) -> Shape {
         let pattern = self.permission.pattern.to_string();
-        let condition = self.condition();
-        let shape = self.shape(place, bounds, &pattern, &condition);
+        let shape = self.shape(place, bounds, &pattern);
         let segments = pattern.split(':').take(shape.segments);
-        let mut terms: Vec<Term<'_>> = segments.map(Term::Text).collect();
+        let mut terms: Vec<Term<'_>> = Vec::with_capacity(shape.segments + 4);
+        terms.extend(segments.map(Term::Text));
         if let (Ending::Prefix, Some(Term::Text(last))) = (shape.ending, terms.last_mut()) {
             *last = last.strip_suffix('*').unwrap_or(last);
         }
@@ -256,7 +271,7 @@ impl Right {
         if shape.conditional {
             terms.push(Term::Date(self.until));
             terms.push(Term::Number(u64::from(self.deepest)));
-            terms.push(Term::Text(&condition));
+            terms.push(Term::Text(&self.words));
         }
         out.fact(shape.name(), &terms);
         shape
@@ -269,7 +284,7 @@ impl Right {
         bounds: Bounds,
     ) -> Result<Self, Unreadable> {
         let shape = Shape::named(fact.name, place).ok_or(Unreadable::Profile)?;
-        let mut pattern = String::new();
+        let mut pattern = String::with_capacity(64);
         for index in 0..shape.segments {
             if index > 0 {
                 pattern.push(':');
@@ -283,7 +298,7 @@ impl Right {
             (Ending::Tail, _) => ":**",
         });
         let pattern: Pattern = pattern.parse().map_err(|_| Unreadable::Profile)?;
-        let actions = match fact.optional_texts() {
+        let actions = match fact.optional_texts()? {
             None => Actions::all(),
             Some(texts) => read_actions(&texts)?,
         };
@@ -291,6 +306,7 @@ impl Right {
             permission: Permission::new(pattern, actions),
             until: bounds.until,
             deepest: bounds.deepest,
+            words: Arc::default(),
         };
         if shape.conditional {
             right.until = fact.date()?;
@@ -314,6 +330,11 @@ impl Right {
         if constraints.expires_at.is_some() || constraints.max_depth.is_some() {
             return Err(Unreadable::Profile);
         }
+        // INVARIANT (profile): the words are as they would be written, not only read as the same.
+        if condition(&self.permission) != words {
+            return Err(Unreadable::Profile);
+        }
+        self.words = words.into();
         Ok(())
     }
 }
@@ -334,13 +355,13 @@ fn read_actions(texts: &[&str]) -> Result<Actions, Unreadable> {
     Actions::of(actions).ok_or(Unreadable::Profile)
 }
 
-/// Writes the facts of all rights; the check on them is for [`write_check`].
+/// Writes the facts of all rights; the check on their shapes is for [`check_rights`].
 pub(crate) fn write_all(
     out: &mut BlockWriter<'_>,
     rights: &[Right],
     place: Place,
     bounds: Bounds,
-) -> Vec<Query> {
+) -> Vec<Shape> {
     let mut shapes: Vec<Shape> = Vec::new();
     for right in rights {
         let shape = right.write(out, place, bounds);
@@ -348,7 +369,12 @@ pub(crate) fn write_all(
             shapes.push(shape);
         }
     }
-    shapes.into_iter().map(Shape::query).collect()
+    shapes
+}
+
+/// Writes the check on rights: one query for each shape.
+pub(crate) fn check_rights(out: &mut BlockWriter<'_>, shapes: &[Shape]) {
+    out.check_any(shapes, |query, shape| shape.query(query));
 }
 
 impl Shape {
@@ -410,80 +436,92 @@ impl Shape {
     }
 
     /// Asks whether a right of this shape covers the request.
-    fn query(self) -> Query {
-        let mut asked = vec![KIND];
-        asked.extend(ASKED.iter().take(self.segments.saturating_sub(1)));
-        let mut held = vec![KIND];
+    fn query(self, query: &mut QueryWriter<'_, '_>) {
+        let further = self.segments.saturating_sub(1);
+        let mut asked = Variables::default();
+        asked.push(KIND);
+        ASKED
+            .iter()
+            .take(further)
+            .for_each(|name| asked.push(*name));
+        let mut held = Variables::default();
         let names = match self.ending {
             Ending::Literal => ASKED,
             Ending::Exact | Ending::Prefix | Ending::Tail => HELD,
         };
-        held.extend(names.iter().take(self.segments.saturating_sub(1)));
         let request = match self.ending {
             Ending::Literal | Ending::Exact | Ending::Prefix => WHOLE,
             Ending::Tail => PART,
         };
-        let mut query = Query::default();
         if self.segments > 0 {
+            held.push(KIND);
+            names.iter().take(further).for_each(|name| held.push(*name));
             let name = request.get(self.segments).copied().unwrap_or_default();
-            query = query.with(name, &asked);
-        } else {
-            held.clear();
+            query.with(name, asked.all());
         }
         if !self.every_action {
-            query = query.with("operation", &[ACTION]);
+            query.with("operation", &[ACTION]);
             held.push(ACTIONS);
         }
         if self.conditional {
-            held.extend([UNTIL, DEEPEST, CONDITION]);
+            for name in [UNTIL, DEEPEST, CONDITION] {
+                held.push(name);
+            }
         }
-        query = query.with(self.name(), &held);
+        query.with(self.name(), held.all());
         if self.conditional {
-            query = query
-                .with("time", &[TIME])
-                .with("chain_depth", &[DEPTH])
-                .with("holds", &[CONDITION]);
+            query.with("time", &[TIME]);
+            query.with("chain_depth", &[DEPTH]);
+            query.with("holds", &[CONDITION]);
         }
-        self.conditions(query)
+        self.conditions(query);
     }
 
-    fn conditions(self, mut query: Query) -> Query {
+    fn conditions(self, query: &mut QueryWriter<'_, '_>) {
         use Op::{Text, Variable};
         let last = self.segments.checked_sub(2);
         let compared = match self.ending {
             Ending::Literal => 0,
             Ending::Exact | Ending::Prefix | Ending::Tail => self.segments.saturating_sub(1),
         };
+        let equal = Op::Binary(Binary::Equal);
         for (index, (asked, held)) in ASKED.into_iter().zip(HELD).take(compared).enumerate() {
             let (asked, held) = (Variable(asked), Variable(held));
-            query = if self.ending == Ending::Prefix && Some(index) == last {
-                query.that(&[asked, held, Op::Binary(Binary::Prefix)])
+            if self.ending == Ending::Prefix && Some(index) == last {
+                query.that(&[asked, held, Op::Binary(Binary::Prefix)]);
             } else {
-                let equal = Op::Binary(Binary::Equal);
-                query.that(&[
-                    held,
-                    Text("*"),
-                    equal,
-                    held,
-                    asked,
-                    equal,
-                    Op::Binary(Binary::Or),
-                ])
-            };
+                let or = Op::Binary(Binary::Or);
+                query.that(&[held, Text("*"), equal, held, asked, equal, or]);
+            }
         }
         if !self.every_action {
             let contains = Op::Binary(Binary::Contains);
-            query = query.that(&[Variable(ACTIONS), Variable(ACTION), contains]);
+            query.that(&[Variable(ACTIONS), Variable(ACTION), contains]);
         }
         if self.conditional {
-            query = query
-                .that(&[Variable(TIME), Variable(UNTIL), Op::Binary(Binary::Less)])
-                .that(&[
-                    Variable(DEPTH),
-                    Variable(DEEPEST),
-                    Op::Binary(Binary::LessOrEqual),
-                ]);
+            let less_or_equal = Op::Binary(Binary::LessOrEqual);
+            query.that(&[Variable(TIME), Variable(UNTIL), Op::Binary(Binary::Less)]);
+            query.that(&[Variable(DEPTH), Variable(DEEPEST), less_or_equal]);
         }
-        query
+    }
+}
+
+/// The variables of one fact: at most eight segments, the actions, and three for a condition.
+#[derive(Default)]
+struct Variables {
+    names: [u64; 12],
+    count: usize,
+}
+
+impl Variables {
+    fn push(&mut self, name: u64) {
+        if let Some(free) = self.names.get_mut(self.count) {
+            *free = name;
+            self.count += 1;
+        }
+    }
+
+    fn all(&self) -> &[u64] {
+        self.names.get(..self.count).unwrap_or_default()
     }
 }

@@ -1,5 +1,8 @@
 //! The strings that blocks refer to by number.
 
+use std::cell::Cell;
+use std::sync::Arc;
+
 /// The strings that every Biscuit library knows, by their numbers from 0.
 pub(crate) const KNOWN: [&str; 28] = [
     "read",
@@ -35,13 +38,40 @@ pub(crate) const KNOWN: [&str; 28] = [
 /// The number of the first string that a token brings itself.
 const FIRST: u64 = 1024;
 
+/// The number of a string that every library knows.
+fn known(name: &str) -> Option<u64> {
+    // The shortest has 4 bytes; most strings are told from all of these by their length and first byte.
+    let first = *name.as_bytes().first()?;
+    let same = |known: &&str| {
+        known.len() == name.len() && known.as_bytes().first() == Some(&first) && **known == *name
+    };
+    let place = KNOWN.iter().position(|known| same(&known))?;
+    Some(place as u64)
+}
+
 /// Strings in the order in which they were first used, each once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Symbols {
-    names: Vec<Box<str>>,
-    /// INVARIANT (order): the places in `names`, by the names in byte order. Sorted rather than hashed, so
-    /// that whoever chooses the names cannot choose the cost.
-    order: Vec<u32>,
+    names: Vec<Arc<str>>,
+    /// INVARIANT (order): one for each name, in byte order. Sorted rather than hashed, so that whoever
+    /// chooses the names cannot choose the cost.
+    order: Vec<Place>,
+}
+
+/// Where in `names` a string stands.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// The first eight bytes, zeros behind: most comparisons need no more.
+    start: u64,
+    place: u32,
+}
+
+/// The first eight bytes as a number that is ordered as they are.
+fn start(name: &str) -> u64 {
+    let mut bytes = [0; 8];
+    let first = name.as_bytes().iter().zip(&mut bytes);
+    first.for_each(|(byte, to)| *to = *byte);
+    u64::from_be_bytes(bytes)
 }
 
 impl Symbols {
@@ -56,33 +86,43 @@ impl Symbols {
 
     /// The place of `name`, or where in `order` it would stand.
     fn find(&self, name: &str) -> Result<u64, usize> {
-        let found = self
-            .order
-            .binary_search_by(|&place| self.name(u64::from(place)).unwrap_or_default().cmp(name))?;
-        self.order
-            .get(found)
-            .map(|&place| u64::from(place))
-            .ok_or(found)
+        let wanted = start(name);
+        let found = self.order.binary_search_by(|known| {
+            let whole = || {
+                let known = self.name(u64::from(known.place)).unwrap_or_default();
+                known.cmp(name)
+            };
+            known.start.cmp(&wanted).then_with(whole)
+        })?;
+        let known = self.order.get(found);
+        known.map(|known| u64::from(known.place)).ok_or(found)
     }
 
     fn insert(&mut self, name: &str) -> u64 {
         match self.find(name) {
             Ok(place) => place,
-            Err(at) => {
-                let place = self.names.len();
-                self.names.push(name.into());
-                // A token of 16 KiB has fewer strings than a `u32` counts.
-                self.order
-                    .insert(at, u32::try_from(place).unwrap_or(u32::MAX));
-                place as u64
-            }
+            Err(at) => self.insert_at(at, name.into()),
         }
+    }
+
+    fn insert_at(&mut self, at: usize, name: Arc<str>) -> u64 {
+        let place = self.names.len();
+        let known = Place {
+            start: start(&name),
+            // A token of 16 KiB has fewer strings than a `u32` counts.
+            place: u32::try_from(place).unwrap_or(u32::MAX),
+        };
+        self.order.insert(at, known);
+        self.names.push(name);
+        place as u64
     }
 
     /// Takes over what a block brought.
     pub(crate) fn extend(&mut self, new: &Self) {
-        for name in new.names() {
-            self.insert(name);
+        for name in &new.names {
+            if let Err(at) = self.find(name) {
+                self.insert_at(at, Arc::clone(name));
+            }
         }
     }
 }
@@ -104,8 +144,8 @@ impl<'s> Interner<'s> {
 
     /// The number of `name`; a new one if nobody used it before.
     pub(crate) fn number(&mut self, name: &str) -> u64 {
-        if let Some(known) = KNOWN.iter().position(|known| *known == name) {
-            return known as u64;
+        if let Some(known) = known(name) {
+            return known;
         }
         if let Ok(place) = self.before.find(name) {
             return FIRST + place;
@@ -128,14 +168,31 @@ impl<'s> Interner<'s> {
 pub(crate) struct Resolver<'a> {
     before: &'a Symbols,
     own: Vec<&'a str>,
+    /// Bytes of all strings found so far, each as often as it was.
+    found: Cell<usize>,
 }
 
 impl<'a> Resolver<'a> {
     pub(crate) fn new(before: &'a Symbols, own: Vec<&'a str>) -> Self {
-        Self { before, own }
+        Self {
+            before,
+            own,
+            found: Cell::new(0),
+        }
     }
 
     pub(crate) fn name(&self, number: u64) -> Option<&'a str> {
+        let name = self.find(number)?;
+        self.found.set(self.found.get().saturating_add(name.len()));
+        Some(name)
+    }
+
+    /// How many bytes were found: a number of three bytes may stand for a text of thousands.
+    pub(crate) fn found(&self) -> usize {
+        self.found.get()
+    }
+
+    fn find(&self, number: u64) -> Option<&'a str> {
         let Some(place) = number.checked_sub(FIRST) else {
             let number = usize::try_from(number).ok()?;
             return KNOWN.get(number).copied();

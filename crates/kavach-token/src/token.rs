@@ -11,7 +11,7 @@ use crate::block::Written;
 use crate::call::Call;
 use crate::chain::{Chain, Hop};
 use crate::claim::{Audience, Party, Source, Why};
-use crate::envelope::{self, Envelope};
+use crate::envelope::{self, Envelope, SignedBlock};
 use crate::error::IssueError;
 use crate::id::{Nonce, TokenId};
 use crate::key::{PublicKey, RootKey, Sign, TERMINAL_KEY};
@@ -151,8 +151,12 @@ impl Token {
             rights: rights(&mint.permissions, bounds, 0)?,
         };
         let payload = checked(authority.write(&Default::default()))?;
-        let signed = envelope::sign_block(root, &payload, mint.holder.as_bytes(), None, None)?;
-        Self::of(envelope::first(root.id(), &signed.block))
+        let holder = mint.holder;
+        let signed = envelope::sign_block(root, &payload, holder.as_bytes(), None, None)?;
+        // What was just made is read again: nobody is given a token that a verifier would refuse.
+        let block = SignedBlock::read(&signed.block, 0).map_err(issue_error)?;
+        let chain = Chain::begin_for(root.id(), &block, Some(&holder)).map_err(issue_error)?;
+        Self::within_limits(envelope::first(root.id(), &signed.block), chain)
     }
 
     /// Passes the token on to the holder of `to_key`, or a part of what it allows. Needs no network: only the
@@ -188,9 +192,15 @@ impl Token {
         let payload = checked(delegation.write(&self.chain.symbols))?;
         let previous = Some(&self.chain.last_signature);
         let signed = envelope::sign_block(holder, &payload, to_key.as_bytes(), previous, None)?;
-        let mut bytes = self.bytes.clone();
+        // The blocks above were read when this token was made or came in: only the new one is looked at.
+        let mut chain = self.chain.clone();
+        let block = SignedBlock::read(&signed.block, 0).map_err(issue_error)?;
+        let followed = chain.follow_to(&block, Some(to_key));
+        followed.map_err(issue_error)?;
+        let mut bytes = Vec::with_capacity(self.bytes.len() + signed.block.len() + 4);
+        bytes.extend_from_slice(&self.bytes);
         envelope::append(&mut bytes, &signed.block);
-        Self::of(bytes)
+        Self::within_limits(bytes, chain)
     }
 
     /// Uses the token for one call.
@@ -287,20 +297,11 @@ impl Token {
         Ok(Self { bytes, chain })
     }
 
-    /// What was just made, read again: nobody is given a token that a verifier would refuse for its form.
-    fn of(bytes: Vec<u8>) -> Result<Self, IssueError> {
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "what is not about size is about what is passed on"
-        )]
-        Self::from_bytes(&bytes).map_err(|refusal| match refusal {
-            Refusal::TooLarge | Refusal::TooManyBlocks | Refusal::TooMuchWork => {
-                IssueError::TooLarge
-            }
-            Refusal::Times { .. } => IssueError::Times,
-            Refusal::TooDeep { .. } => IssueError::Depth,
-            _ => IssueError::Permissions,
-        })
+    fn within_limits(bytes: Vec<u8>, chain: Chain) -> Result<Self, IssueError> {
+        if bytes.len() > TOKEN_BYTES_MAX {
+            return Err(IssueError::TooLarge);
+        }
+        Ok(Self { bytes, chain })
     }
 
     pub(crate) fn chain(&self) -> &Chain {
@@ -335,6 +336,20 @@ impl FromStr for Token {
         }
         let body = text.strip_prefix(PREFIX).ok_or(Refusal::Malformed)?;
         Self::from_bytes(&armor::read_unpadded(body).ok_or(Refusal::Malformed)?)
+    }
+}
+
+/// Why what was just made would be refused, in terms of what was asked for.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what is not about size is about what is passed on"
+)]
+fn issue_error(refusal: Refusal) -> IssueError {
+    match refusal {
+        Refusal::TooLarge | Refusal::TooManyBlocks | Refusal::TooMuchWork => IssueError::TooLarge,
+        Refusal::Times { .. } => IssueError::Times,
+        Refusal::TooDeep { .. } => IssueError::Depth,
+        _ => IssueError::Permissions,
     }
 }
 
@@ -393,7 +408,7 @@ fn narrowed_audiences(
     mode: Mode,
 ) -> Result<Vec<Audience>, IssueError> {
     let Some(mut audiences) = asked else {
-        return Ok(last.audiences.clone());
+        return Ok(last.audiences.to_vec());
     };
     let before = audiences.len();
     audiences.retain(|audience| last.audiences.contains(audience));

@@ -43,8 +43,10 @@ pub struct Approved {
 pub struct Work {
     /// Signatures looked at.
     pub signatures: u32,
-    /// Rights compared with rights, or with the call.
+    /// Steps of comparing rights with rights, and rights compared with the call.
     pub comparisons: u32,
+    /// Bytes of text in the chain, each string counted as often as a block uses it.
+    pub text_bytes: u32,
 }
 
 impl Verified {

@@ -210,7 +210,7 @@ impl Verifier {
     ) -> Result<Verified, Refusal> {
         let unspent = self.verify_unspent(presentation, request, now, online)?;
         let Unspent { verified, usage } = unspent;
-        self.replays().spend(&usage, verified.at, now)?;
+        self.replays().spend(&usage, &verified, now)?;
         Ok(verified)
     }
 
@@ -228,6 +228,11 @@ impl Verifier {
     ) -> Result<Unspent, Refusal> {
         let envelope = Envelope::read(presentation)?;
         let parts = Parts::of(&envelope)?;
+        // Whoever sends a thing again as it was pays for nothing but bytes.
+        let block = BlockId::of(parts.invocation.signature);
+        if self.replays().has_accepted(&block, now) {
+            return Err(Refusal::Replayed);
+        }
         let mut work = Work::default();
         let (chain, root) =
             self.chain(presentation, &parts, envelope.root_key_id, now, &mut work)?;
@@ -242,7 +247,7 @@ impl Verifier {
             nonce: invocation.nonce,
             until: invocation.bounds.until,
         };
-        // Cheap, and before any signature: whoever sends a thing again pays for nothing but bytes.
+        // A nonce counts once, whatever else is signed with it.
         self.replays().probe(&usage, invocation.at)?;
         let call = Call {
             audience: invocation.audience.clone(),
@@ -269,11 +274,12 @@ impl Verifier {
         let circumstances = request.circumstances(distinct(&approvals), now);
         check_online(&chain, &taken, &call, &approvals, &circumstances, online)?;
         work.comparisons += chain.comparisons();
+        work.text_bytes = u32::try_from(chain.text_bytes()).unwrap_or(u32::MAX);
         let longest = approvals.iter().map(|approved| approved.expires_at).max();
         let until = longest.map_or(usage.until, |longest| longest.max(usage.until));
         let verified = Verified {
             call,
-            block: BlockId::of(parts.invocation.signature),
+            block,
             nonce: invocation.nonce,
             at: invocation.at,
             expires_at: invocation.bounds.until,

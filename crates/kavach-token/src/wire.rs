@@ -123,9 +123,21 @@ pub(crate) fn put_bytes(out: &mut Vec<u8>, number: u64, bytes: &[u8]) {
 
 /// Appends field `number` as a message that `write` writes.
 pub(crate) fn put_message(out: &mut Vec<u8>, number: u64, write: impl FnOnce(&mut Vec<u8>)) {
-    let mut message = Vec::new();
-    write(&mut message);
-    put_bytes(out, number, &message);
+    put_varint(out, number << 3 | LENGTH);
+    // Most messages are short: one byte is kept free for the length, and more are made room for.
+    let at = out.len();
+    out.push(0);
+    write(out);
+    let length = out.len().saturating_sub(at + 1);
+    let short = u8::try_from(length).ok().filter(|length| *length < 0x80);
+    match (short, out.get_mut(at)) {
+        (Some(length), Some(kept)) => *kept = length,
+        _ => {
+            let mut bytes = Vec::new();
+            put_varint(&mut bytes, length as u64);
+            out.splice(at..=at, bytes);
+        }
+    }
 }
 
 #[cfg(test)]

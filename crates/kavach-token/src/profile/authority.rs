@@ -6,10 +6,10 @@ use super::{
     END, LESS, LESS_OR_EQUAL, Profiled, START, TIME, VERSION, check_audience, check_depth, date,
     read_audiences, read_rights, write_audiences,
 };
-use crate::block::{BlockReader, BlockWriter, Fact, Op, Query, Term, Unreadable};
+use crate::block::{BlockReader, BlockWriter, Fact, Op, Term, Unreadable};
 use crate::claim::{Audience, Source};
 use crate::id::TokenId;
-use crate::right::{Bounds, Place, Right, write_all};
+use crate::right::{Bounds, Place, Right, check_rights, write_all};
 
 /// What the issuer says: whose agent this is, and what it holds.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -91,18 +91,16 @@ impl Profiled for Authority {
         out.fact("exp", &[date(self.bounds.until)]);
         out.fact("max_depth", &[Term::Number(u64::from(self.bounds.deepest))]);
         write_audiences(out, "aud", &self.audiences);
-        let rights = write_all(out, &self.rights, Place::Authority, self.bounds);
+        let shapes = write_all(out, &self.rights, Place::Authority, self.bounds);
         let [time, start, end] = [TIME, START, END].map(Op::Variable);
-        let times = Query::default()
-            .with("time", &[TIME])
-            .with("nbf", &[START])
-            .with("exp", &[END]);
-        let times = times
-            .that(&[start, time, LESS_OR_EQUAL])
-            .that(&[time, end, LESS]);
-        out.check(&[times]);
+        out.check(|query| {
+            query.with("time", &[TIME]);
+            query.with("nbf", &[START]).with("exp", &[END]);
+            query.that(&[start, time, LESS_OR_EQUAL]);
+            query.that(&[time, end, LESS]);
+        });
         check_audience(out, "aud");
         check_depth(out, "max_depth");
-        out.check(&rights);
+        check_rights(out, &shapes);
     }
 }

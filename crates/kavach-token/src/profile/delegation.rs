@@ -55,7 +55,7 @@ impl Profiled for DelegationBlock {
         out.fact("d_key", &[Term::Bytes(&self.holder)]);
         out.fact("d_why", &[Term::Text(self.why.as_str())]);
         write_bounds(out, self.bounds, &self.audiences);
-        let rights = write_all(out, &self.rights, Place::Below, self.bounds);
-        check_below(out, &rights);
+        let shapes = write_all(out, &self.rights, Place::Below, self.bounds);
+        check_below(out, &shapes);
     }
 }

@@ -3,7 +3,7 @@
 use kavach_core::{Action, Actions, Pattern, Permission, Resource, Timestamp};
 
 use super::{HASH, Profiled, check_below, date, read_audiences, read_bounds, write_bounds};
-use crate::block::{BlockReader, BlockWriter, Fact, Query, Term, Unreadable};
+use crate::block::{BlockReader, BlockWriter, Fact, Term, Unreadable};
 use crate::claim::Audience;
 use crate::id::{ArgumentsHash, Nonce};
 use crate::right::{Bounds, Place, Right, write_all};
@@ -24,11 +24,8 @@ pub(crate) struct InvocationBlock {
 impl InvocationBlock {
     fn right(&self) -> Right {
         let pattern = Pattern::exactly(&self.resource);
-        Right {
-            permission: Permission::new(pattern, Actions::only(self.action.clone())),
-            until: self.bounds.until,
-            deepest: self.bounds.deepest,
-        }
+        let permission = Permission::new(pattern, Actions::only(self.action.clone()));
+        Right::new(&permission, self.bounds, self.bounds.deepest)
     }
 }
 
@@ -66,9 +63,12 @@ impl Profiled for InvocationBlock {
         out.fact("inv", &[Term::Bytes(self.nonce.as_bytes()), date(self.at)]);
         out.fact("inv_hash", &[Term::Bytes(self.arguments.as_bytes())]);
         write_bounds(out, self.bounds, core::slice::from_ref(&self.audience));
-        let rights = write_all(out, &[self.right()], Place::Below, self.bounds);
-        check_below(out, &rights);
-        let query = Query::default().with("request_hash", &[HASH]);
-        out.check(&[query.with("inv_hash", &[HASH])]);
+        let shapes = write_all(out, &[self.right()], Place::Below, self.bounds);
+        check_below(out, &shapes);
+        out.check(|query| {
+            query
+                .with("request_hash", &[HASH])
+                .with("inv_hash", &[HASH]);
+        });
     }
 }

@@ -18,7 +18,8 @@ fn read(write: impl FnOnce(&mut BlockWriter<'_>)) -> (String, Result<Right, Unre
     let mut out = BlockWriter::after(&nothing, 3);
     write(&mut out);
     let payload = out.finish().payload;
-    let mut reader = BlockReader::new(&payload, &nothing).unwrap();
+    let (strings, rest) = crate::block::read_strings(&payload, &nothing).unwrap();
+    let mut reader = BlockReader::new(rest, &strings).unwrap();
     let fact = reader.fact().unwrap();
     let name = fact.name.to_owned();
     (name, Right::read(fact, Place::Below, bounds()))
@@ -74,7 +75,6 @@ fn refused(name: &str, segments: &[&str], actions: &[&str], more: &[Term<'_>]) {
         Place::Below,
         bounds(),
         &right.permission.pattern.to_string(),
-        &right.condition(),
     );
     let same_actions = right.permission.actions.listed().is_some();
     assert!(
