@@ -3,8 +3,8 @@
 //! Facts are read and written. Checks are only written: what a block's checks must be follows from its
 //! facts, so a reader writes them again and compares the bytes.
 
-use kavach_core::Timestamp;
 use kavach_core::limits::ACTIONS_MAX;
+use kavach_core::{Constraints, Timestamp};
 
 use crate::limits::{FACTS_MAX, TEXT_BYTES_MAX};
 use crate::refusal::Refusal;
@@ -110,6 +110,16 @@ impl<'a> Fact<'a> {
             Term::Texts(texts) => Ok(Some(texts)),
             _ => Err(Unreadable::Profile),
         }
+    }
+
+    /// The next value, if it is a text that `parse` understands as a condition; and what it means.
+    pub(crate) fn condition(
+        &mut self,
+        parse: impl FnOnce(&str) -> Option<Constraints>,
+    ) -> Result<(&'a str, Constraints), Unreadable> {
+        let words = self.text()?;
+        let constraints = self.strings.condition(words, parse);
+        Ok((words, constraints.ok_or(Unreadable::Profile)?))
     }
 
     pub(crate) fn date(&mut self) -> Result<Timestamp, Unreadable> {

@@ -166,8 +166,8 @@ impl Chain {
         let read = DelegationBlock::read(block.payload, &self.symbols);
         let (delegation, new) =
             read.map_err(|unreadable| self.not_a_delegation(block, unreadable))?;
-        let text_bytes = self.text_bytes.saturating_add(new.text_bytes);
-        if text_bytes > TEXT_BYTES_MAX {
+        self.text_bytes = self.text_bytes.saturating_add(new.text_bytes);
+        if self.text_bytes > TEXT_BYTES_MAX {
             return Err(Refusal::TooMuchWork);
         }
         let key = next_key(block, &delegation.holder, index, known)?;
@@ -190,8 +190,9 @@ impl Chain {
         if self.hops.iter().any(|above| above.key == key) {
             return Err(Refusal::KeyRepeated { block: index });
         }
-        self.comparisons = self.check_rights(last, &hop)?;
-        self.text_bytes = text_bytes;
+        let (contained, comparisons) = self.check_rights(last, &hop);
+        self.comparisons = comparisons;
+        contained?;
         self.symbols.extend(&new.symbols);
         self.last_signature = *block.signature;
         self.hops.push(hop);
@@ -228,28 +229,32 @@ impl Chain {
         Ok(())
     }
 
-    /// Whether each right of `hop` lies in one of `last`; how many comparisons there were so far.
-    fn check_rights(&self, last: &Hop, hop: &Hop) -> Result<u32, Refusal> {
+    /// Whether each right of `hop` lies in one of `last`; and how many steps there were so far.
+    fn check_rights(&self, last: &Hop, hop: &Hop) -> (Result<(), Refusal>, u32) {
         let mut comparisons = self.comparisons;
+        // What is passed on mostly stands in the order in which it is held: the search goes on where it ended.
+        let mut next = 0;
         for right in hop.rights.iter() {
             let mut contained = false;
-            for held in last.rights.iter() {
+            let (before, from) = last.rights.split_at(next);
+            for (place, held) in from.iter().chain(before).enumerate() {
                 let (held, steps) = held.contains(right);
                 comparisons = comparisons.saturating_add(steps);
                 if comparisons > COMPARISONS_MAX {
-                    return Err(Refusal::TooMuchWork);
+                    return (Err(Refusal::TooMuchWork), comparisons);
                 }
                 contained = held;
                 if contained {
+                    next = (next + place + 1) % last.rights.len().max(1);
                     break;
                 }
             }
             if !contained {
                 let block = self.hops.len();
-                return Err(Refusal::RightWidened { block });
+                return (Err(Refusal::RightWidened { block }), comparisons);
             }
         }
-        Ok(comparisons)
+        (Ok(()), comparisons)
     }
 
     /// The last hop, who holds the token.

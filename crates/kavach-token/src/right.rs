@@ -22,6 +22,7 @@
 use core::net::IpAddr;
 use std::sync::Arc;
 
+use kavach_core::limits::DEPTH_MAX as PERMISSION_DEPTH_MAX;
 use kavach_core::{Action, Actions, Constraints, Pattern, Permission, Resource, Timestamp};
 use serde_json::Value;
 
@@ -160,10 +161,13 @@ impl Right {
     }
 
     /// The permission with its bounds, as block number `index` holds it; `None` if it does not reach there.
+    ///
+    /// A token may be passed on more often than a permission can say, which is eight times: then it says eight.
     pub(crate) fn permission_at(&self, index: u8) -> Option<Permission> {
         let mut permission = self.permission.clone();
+        let further = self.deepest.checked_sub(index)?;
         permission.constraints.expires_at = Some(self.until);
-        permission.constraints.max_depth = Some(self.deepest.checked_sub(index)?);
+        permission.constraints.max_depth = Some(further.min(PERMISSION_DEPTH_MAX));
         Some(permission)
     }
 
@@ -311,7 +315,9 @@ impl Right {
         if shape.conditional {
             right.until = fact.date()?;
             right.deepest = fact.number()?;
-            right.read_condition(fact.text()?)?;
+            let (words, constraints) = fact.condition(read_condition)?;
+            right.permission.constraints = constraints;
+            right.words = words.into();
         }
         fact.done()?;
         if right.until > bounds.until || right.deepest > bounds.deepest {
@@ -319,24 +325,18 @@ impl Right {
         }
         Ok(right)
     }
+}
 
-    fn read_condition(&mut self, words: &str) -> Result<(), Unreadable> {
-        if words.is_empty() {
-            return Ok(());
-        }
-        let text = [&self.permission.to_string(), "?", words].concat();
-        self.permission = text.parse().map_err(|_| Unreadable::Profile)?;
-        let constraints = &self.permission.constraints;
-        if constraints.expires_at.is_some() || constraints.max_depth.is_some() {
-            return Err(Unreadable::Profile);
-        }
-        // INVARIANT (profile): the words are as they would be written, not only read as the same.
-        if condition(&self.permission) != words {
-            return Err(Unreadable::Profile);
-        }
-        self.words = words.into();
-        Ok(())
+/// What `words` mean, if a token of ours may say so.
+fn read_condition(words: &str) -> Option<Constraints> {
+    if words.is_empty() {
+        return Some(Constraints::default());
     }
+    let permission: Permission = ["*:**?", words].concat().parse().ok()?;
+    let constraints = &permission.constraints;
+    let bare = constraints.expires_at.is_none() && constraints.max_depth.is_none();
+    // INVARIANT (profile): the words are as they would be written, not only read as the same.
+    (bare && condition(&permission) == words).then_some(permission.constraints)
 }
 
 /// The constraints of a permission in words, as in the shorthand.

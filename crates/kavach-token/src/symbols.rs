@@ -1,7 +1,13 @@
 //! The strings that blocks refer to by number.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use kavach_core::Constraints;
+
+/// How much more a byte counts that has to be understood, and not only compared. It takes some 100 ns.
+const CONDITION_WEIGHT: usize = 3;
 
 /// The strings that every Biscuit library knows, by their numbers from 0.
 pub(crate) const KNOWN: [&str; 28] = [
@@ -170,6 +176,8 @@ pub(crate) struct Resolver<'a> {
     own: Vec<&'a str>,
     /// Bytes of all strings found so far, each as often as it was.
     found: Cell<usize>,
+    /// What the texts of conditions mean, each worked out once.
+    conditions: RefCell<BTreeMap<&'a str, Constraints>>,
 }
 
 impl<'a> Resolver<'a> {
@@ -178,13 +186,34 @@ impl<'a> Resolver<'a> {
             before,
             own,
             found: Cell::new(0),
+            conditions: RefCell::default(),
         }
     }
 
     pub(crate) fn name(&self, number: u64) -> Option<&'a str> {
         let name = self.find(number)?;
-        self.found.set(self.found.get().saturating_add(name.len()));
+        self.count(name.len());
         Some(name)
+    }
+
+    /// What a condition means, as `parse` has it; `None` if nothing.
+    pub(crate) fn condition(
+        &self,
+        words: &'a str,
+        parse: impl FnOnce(&str) -> Option<Constraints>,
+    ) -> Option<Constraints> {
+        if let Some(known) = self.conditions.borrow().get(words) {
+            return Some(known.clone());
+        }
+        self.count(words.len().saturating_mul(CONDITION_WEIGHT));
+        let constraints = parse(words)?;
+        let mut conditions = self.conditions.borrow_mut();
+        conditions.insert(words, constraints.clone());
+        Some(constraints)
+    }
+
+    fn count(&self, bytes: usize) {
+        self.found.set(self.found.get().saturating_add(bytes));
     }
 
     /// How many bytes were found: a number of three bytes may stand for a text of thousands.

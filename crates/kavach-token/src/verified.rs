@@ -49,6 +49,14 @@ pub struct Work {
     pub text_bytes: u32,
 }
 
+impl Work {
+    /// Counts what `chain` took so far, now or when it was first looked at.
+    pub(crate) fn take(&mut self, chain: &Chain) {
+        self.comparisons = chain.comparisons();
+        self.text_bytes = u32::try_from(chain.text_bytes()).unwrap_or(u32::MAX);
+    }
+}
+
 impl Verified {
     /// Who issued the token.
     #[must_use]

@@ -226,6 +226,19 @@ impl Verifier {
         now: Timestamp,
         online: &mut dyn Online,
     ) -> Result<Unspent, Refusal> {
+        let mut work = Work::default();
+        self.examine(presentation, request, now, online, &mut work)
+    }
+
+    /// Looks at everything, and counts what that takes, also where it ends in a refusal.
+    fn examine(
+        &self,
+        presentation: &[u8],
+        request: &Request<'_>,
+        now: Timestamp,
+        online: &mut dyn Online,
+        work: &mut Work,
+    ) -> Result<Unspent, Refusal> {
         let envelope = Envelope::read(presentation)?;
         let parts = Parts::of(&envelope)?;
         // Whoever sends a thing again as it was pays for nothing but bytes.
@@ -233,9 +246,7 @@ impl Verifier {
         if self.replays().has_accepted(&block, now) {
             return Err(Refusal::Replayed);
         }
-        let mut work = Work::default();
-        let (chain, root) =
-            self.chain(presentation, &parts, envelope.root_key_id, now, &mut work)?;
+        let (chain, root) = self.chain(presentation, &parts, envelope.root_key_id, now, work)?;
         self.check_chain(&chain, &root, now)?;
         let holder = chain.last()?;
         let last = parts.index();
@@ -256,7 +267,7 @@ impl Verifier {
             arguments: invocation.arguments,
         };
         let hash = call.hash(&invocation.nonce);
-        let taken = covering(&chain, &call, now, &mut work)?;
+        let taken = covering(&chain, &call, now, work)?;
         let mut previous = &chain.last_signature;
         let mut approvals = Vec::with_capacity(parts.approvals.len());
         for (index, block) in parts.approvals.iter().enumerate() {
@@ -264,17 +275,15 @@ impl Verifier {
             if block.next_key != holder.key.as_bytes() {
                 return Err(Refusal::Holder { block: index });
             }
-            block.check(index, &holder.key, Some(previous))?;
             work.signatures += 2;
+            block.check(index, &holder.key, Some(previous))?;
             approvals.push(self.approval(block, index, now, |approval| approval.call == hash)?);
             previous = block.signature;
         }
-        parts.invocation.check(last, &holder.key, Some(previous))?;
         work.signatures += 1;
+        parts.invocation.check(last, &holder.key, Some(previous))?;
         let circumstances = request.circumstances(distinct(&approvals), now);
         check_online(&chain, &taken, &call, &approvals, &circumstances, online)?;
-        work.comparisons += chain.comparisons();
-        work.text_bytes = u32::try_from(chain.text_bytes()).unwrap_or(u32::MAX);
         let longest = approvals.iter().map(|approved| approved.expires_at).max();
         let until = longest.map_or(usage.until, |longest| longest.max(usage.until));
         let verified = Verified {
@@ -284,7 +293,7 @@ impl Verifier {
             at: invocation.at,
             expires_at: invocation.bounds.until,
             approvals,
-            work,
+            work: *work,
             now,
             chain,
         };
@@ -313,16 +322,20 @@ impl Verifier {
         // INVARIANT (seen): a chain is found by every byte of it, the root key's number and key included.
         let hash = seen::hash(&root, bytes);
         if let Some(chain) = self.seen().find(&hash, now) {
+            work.take(&chain);
             return Ok((chain, root));
         }
-        first.check(0, &root, None)?;
         work.signatures += 1;
+        first.check(0, &root, None)?;
         let mut chain = Chain::begin(id, first)?;
+        work.take(&chain);
         for (index, block) in further.iter().enumerate() {
             let signer = chain.last()?.key;
-            block.check(index + 1, &signer, Some(&chain.last_signature))?;
             work.signatures += 1;
-            chain.follow(block)?;
+            block.check(index + 1, &signer, Some(&chain.last_signature))?;
+            let followed = chain.follow(block);
+            work.take(&chain);
+            followed?;
         }
         let chain = Arc::new(chain);
         if now < chain.expires_at() {

@@ -19,6 +19,7 @@ use crate::scene::{
 mod approvals;
 mod chains;
 mod forms;
+mod hostile;
 mod online;
 #[cfg(feature = "datalog")]
 mod published;
