@@ -24,6 +24,7 @@ pub mod datalog;
 mod dice;
 mod envelope;
 mod error;
+mod follow;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
@@ -60,6 +61,12 @@ pub use call::Call;
 pub use chain::Hop;
 pub use claim::{Audience, Party, Source, SourceRecord, Why};
 pub use error::{ClaimError, IdError, IssueError, KeyError, SignError};
+pub use follow::{
+    DocumentSource, FetchError, Fetched, FileSource, FollowError, KeySetFollower, Refreshed,
+    RevocationFollower,
+};
+#[cfg(feature = "http")]
+pub use follow::{NotASource, UrlSource};
 pub use id::{ArgumentsHash, BlockId, CallHash, Nonce, TokenId};
 pub use key::{HolderKey, PublicKey, RootKey, Sign, Signature, TERMINAL_KEY, TERMINAL_SECRET};
 pub use key_set::{KeySet, KeySetError};

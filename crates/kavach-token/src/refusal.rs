@@ -173,6 +173,8 @@ pub enum Refusal {
     },
     /// No revocation list, or one that is older than it may be.
     RevocationStale,
+    /// A key set that nobody looked after for longer than it may be.
+    KeysStale,
 }
 
 /// What whoever sent a token may know.
@@ -205,7 +207,7 @@ impl Refusal {
             Self::NotYet | Self::Expired { .. } | Self::Ahead { .. } | Self::BeforeStart => {
                 PeerMessage::OutOfTime
             }
-            Self::ReplaysFull | Self::RevocationStale => PeerMessage::TryAgain,
+            Self::ReplaysFull | Self::RevocationStale | Self::KeysStale => PeerMessage::TryAgain,
             _ => PeerMessage::Refused,
         }
     }
@@ -258,6 +260,7 @@ impl Refusal {
             Self::BeforeStart => "before_start",
             Self::Revoked { .. } => "revoked",
             Self::RevocationStale => "revocation_stale",
+            Self::KeysStale => "keys_stale",
         }
     }
 

@@ -1,7 +1,7 @@
 //! Whether a presentation is accepted, for one call, now.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use kavach_core::Timestamp;
 
@@ -9,6 +9,7 @@ use crate::call::Call;
 use crate::chain::Chain;
 use crate::claim::Audience;
 use crate::envelope::{Envelope, SignedBlock};
+use crate::follow::FollowError;
 use crate::id::BlockId;
 use crate::key::PublicKey;
 use crate::key_set::KeySet;
@@ -93,11 +94,19 @@ use parts::Parts;
 #[derive(Debug)]
 pub struct Verifier {
     audience: Audience,
-    keys: RwLock<KeySet>,
+    keys: RwLock<Keys>,
     revocations: RwLock<Revocations>,
     approvers: Vec<PublicKey>,
     replays: Mutex<ReplayCache>,
     seen: Mutex<SeenChains>,
+}
+
+/// Whose tokens are taken.
+#[derive(Debug)]
+struct Keys {
+    set: KeySet,
+    /// The first second at which they no longer count, unless somebody looked again; `None` for no end.
+    until: Option<Timestamp>,
 }
 
 /// A presentation that is accepted if it was not used before, which is for the caller to see to.
@@ -133,7 +142,10 @@ impl Verifier {
     ) -> Self {
         Self {
             audience,
-            keys: RwLock::new(keys),
+            keys: RwLock::new(Keys {
+                set: keys,
+                until: None,
+            }),
             revocations: RwLock::new(revocations),
             approvers: Vec::new(),
             replays: Mutex::new(replays),
@@ -157,7 +169,36 @@ impl Verifier {
 
     /// Takes tokens signed by these keys from now on, and by no others.
     pub fn set_keys(&self, keys: KeySet) {
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        self.keys_mut().set = keys;
+    }
+
+    /// Takes tokens signed by these keys, of the same issuer and tenant as before, and until then.
+    pub(crate) fn replace_keys(&self, keys: KeySet, until: Timestamp) -> Result<(), FollowError> {
+        let mut held = self.keys_mut();
+        let same = held.set.check_issued(keys.issuer(), keys.tenant());
+        same.map_err(|_| FollowError::Issuer)?;
+        (held.set, held.until) = (keys, Some(until));
+        Ok(())
+    }
+
+    /// Goes on with the keys that it has, until then.
+    pub(crate) fn keep_keys(&self, until: Timestamp) {
+        self.keys_mut().until = Some(until);
+    }
+
+    fn keys_mut(&self) -> RwLockWriteGuard<'_, Keys> {
+        self.keys.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keys(&self) -> RwLockReadGuard<'_, Keys> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lowest version of a revocation list that is still taken, to be kept over a restart.
+    #[must_use]
+    pub fn revocation_floor(&self) -> u64 {
+        let revocations = self.revocations.read();
+        revocations.unwrap_or_else(PoisonError::into_inner).floor()
     }
 
     /// Takes a newer revocation list; returns its version. From the next call on it counts.
@@ -169,12 +210,12 @@ impl Verifier {
         text: &str,
         now: Timestamp,
     ) -> Result<u64, RevocationListError> {
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.keys();
         let mut revocations = self
             .revocations
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        revocations.update(text, &keys, now)
+        revocations.update(text, &keys.set, now)
     }
 
     /// How many chains are remembered.
@@ -312,8 +353,11 @@ impl Verifier {
         work: &mut Work,
     ) -> Result<(Arc<Chain>, PublicKey), Refusal> {
         let root = {
-            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-            *keys.root(root_key_id, now)?
+            let keys = self.keys();
+            if keys.until.is_some_and(|until| now >= until) {
+                return Err(Refusal::KeysStale);
+            }
+            *keys.set.root(root_key_id, now)?
         };
         let id = root_key_id.ok_or(Refusal::UnknownRootKey)?;
         let (first, further) = parts.chain.split_first().ok_or(Refusal::NoInvocation)?;
@@ -347,8 +391,8 @@ impl Verifier {
     /// What may change from one call to the next although the chain's bytes do not.
     fn check_chain(&self, chain: &Chain, root: &PublicKey, now: Timestamp) -> Result<(), Refusal> {
         {
-            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-            keys.check_issued(&chain.issuer, chain.tenant)?;
+            let keys = self.keys();
+            keys.set.check_issued(&chain.issuer, chain.tenant)?;
         }
         if let Some(block) = chain.hops.iter().position(|hop| hop.key == *root) {
             return Err(Refusal::KeyRepeated { block });
