@@ -11,6 +11,7 @@ pub mod ours;
 #[cfg(feature = "rivals")]
 pub mod rivals;
 pub mod stopwatch;
+pub mod tokens;
 pub mod workload;
 
 /// Whatever stops a bench.

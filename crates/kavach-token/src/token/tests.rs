@@ -311,6 +311,50 @@ fn a_hop_adds_few_bytes() {
     }
 }
 
+/// Bytes of the last block of `token`: around its contents, its strings, its facts but the last `rights`, those,
+/// and its checks.
+fn parts(token: &Token, rights: usize) -> [usize; 5] {
+    let envelope = Envelope::read(token.as_bytes()).unwrap();
+    let payload = envelope.blocks.last().unwrap().payload;
+    let mut reader = crate::wire::Reader::new(payload);
+    let mut left = payload.len();
+    let mut since = |reader: &crate::wire::Reader<'_>| {
+        let bytes = left - reader.left();
+        left = reader.left();
+        bytes
+    };
+    while reader.optional_bytes(1).unwrap().is_some() {}
+    let strings = since(&reader);
+    reader.integer(3).unwrap();
+    let mut facts = vec![since(&reader)];
+    while reader.optional_bytes(4).unwrap().is_some() {
+        facts.push(since(&reader));
+    }
+    let (others, rights) = facts.split_at(facts.len() - rights);
+    let [others, rights] = [others, rights].map(|facts| facts.iter().sum());
+    let begins = envelope.blocks[envelope.blocks.len() - 2].end;
+    let around = token.as_bytes().len() - begins - payload.len();
+    [around, strings, others, rights, reader.left()]
+}
+
+#[test]
+fn the_page_says_where_the_bytes_of_a_hop_are() {
+    let names = [
+        "issues", "pulls", "actions", "wiki", "labels", "teams", "hooks", "keys", "pages", "gists",
+    ];
+    let permissions = names.map(|name| format!("read:mcp:github:{name}"));
+    let permissions: Vec<&str> = permissions.iter().map(String::as_str).collect();
+    let mut narrowing = narrowing(1);
+    narrowing.permissions = texts(&permissions);
+    let first = minted(&["*:mcp:github:*"]);
+    let first = first.delegate(&holder(0), &key(1), narrowing).unwrap();
+    let mut further = crate::scene::narrowing(2);
+    further.audiences = None;
+    let second = first.delegate(&holder(1), &key(2), further).unwrap();
+    assert_eq!(parts(&first, 10), [112, 138, 152, 300, 191]);
+    assert_eq!(parts(&second, 10), [112, 10, 152, 300, 191]);
+}
+
 #[test]
 fn an_open_token_in_the_hand_of_everybody_is_none() {
     let mut first = crate::scene::authority(ALL);
