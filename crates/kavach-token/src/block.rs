@@ -90,10 +90,10 @@ impl<'a> Fact<'a> {
     }
 
     pub(crate) fn text(&mut self) -> Result<&'a str, Unreadable> {
-        match self.term()? {
-            Term::Text(text) => Ok(text),
-            _ => Err(Unreadable::Profile),
-        }
+        let Term::Text(text) = self.term()? else {
+            return Err(Unreadable::Profile);
+        };
+        Ok(text)
     }
 
     /// The next value, if it is a set of texts.
@@ -106,10 +106,10 @@ impl<'a> Fact<'a> {
             return Ok(None);
         }
         self.terms = further;
-        match Term::read(term, self.strings)? {
-            Term::Texts(texts) => Ok(Some(texts)),
-            _ => Err(Unreadable::Profile),
-        }
+        let Term::Texts(texts) = Term::read(term, self.strings)? else {
+            return Err(Unreadable::Profile);
+        };
+        Ok(Some(texts))
     }
 
     /// The next value, if it is a text that `parse` understands as a condition; and what it means.
@@ -123,24 +123,24 @@ impl<'a> Fact<'a> {
     }
 
     pub(crate) fn date(&mut self) -> Result<Timestamp, Unreadable> {
-        match self.term()? {
-            Term::Date(date) => Ok(date),
-            _ => Err(Unreadable::Profile),
-        }
+        let Term::Date(date) = self.term()? else {
+            return Err(Unreadable::Profile);
+        };
+        Ok(date)
     }
 
     pub(crate) fn number<T: TryFrom<u64>>(&mut self) -> Result<T, Unreadable> {
-        match self.term()? {
-            Term::Number(number) => T::try_from(number).map_err(|_| Unreadable::Profile),
-            _ => Err(Unreadable::Profile),
-        }
+        let Term::Number(number) = self.term()? else {
+            return Err(Unreadable::Profile);
+        };
+        T::try_from(number).map_err(|_| Unreadable::Profile)
     }
 
     pub(crate) fn bytes<const N: usize>(&mut self) -> Result<[u8; N], Unreadable> {
-        match self.term()? {
-            Term::Bytes(bytes) => bytes.try_into().map_err(|_| Unreadable::Profile),
-            _ => Err(Unreadable::Profile),
-        }
+        let Term::Bytes(bytes) = self.term()? else {
+            return Err(Unreadable::Profile);
+        };
+        bytes.try_into().map_err(|_| Unreadable::Profile)
     }
 
     /// What `parse` makes of the text.

@@ -49,9 +49,9 @@ fn known(name: &str) -> Option<u64> {
     // The shortest has 4 bytes; most strings are told from all of these by their length and first byte.
     let first = *name.as_bytes().first()?;
     let same = |known: &&str| {
-        known.len() == name.len() && known.as_bytes().first() == Some(&first) && **known == *name
+        known.len() == name.len() && known.as_bytes().first() == Some(&first) && *known == name
     };
-    let place = KNOWN.iter().position(|known| same(&known))?;
+    let place = KNOWN.iter().position(same)?;
     Some(place as u64)
 }
 

@@ -131,6 +131,26 @@ fn a_chain_of_fourteen_delegations_and_a_call_is_sixteen_blocks() {
             .delegate(&holder(number - 1), &key(number), narrowing(number))
             .unwrap();
     }
+    // However deep, what is shown of it can be read again, and passed on.
+    for hop in token.line() {
+        assert!(hop.key().to_string().len() == 64 && !hop.party().to_string().is_empty());
+    }
+    let shown = |token: &Token| {
+        let permissions = token.permissions(now());
+        let texts = permissions.iter().map(ToString::to_string);
+        texts
+            .map(|text| {
+                let again: Permission = text.parse().unwrap();
+                assert_eq!(again.to_string(), text);
+                text
+            })
+            .collect::<Vec<_>>()
+    };
+    assert!(shown(&token)[0].contains("depth=0"), "{:?}", shown(&token));
+    let mut deep = mint(&["read:mcp:github:*"]);
+    deep.max_depth = 14;
+    let first = Token::mint(&root(), deep).unwrap();
+    assert!(shown(&first)[0].contains("depth=8"), "{:?}", shown(&first));
     let more = token.delegate(&holder(14), &key(15), narrowing(15));
     assert!(matches!(more, Err(IssueError::Depth)));
     let call = call("read", "mcp:github:repos");

@@ -54,7 +54,7 @@ fn rights(texts: &[String], bounds: Bounds, index: u8) -> Vec<Right> {
 /// Rights that are compared each with each: what a hop states stands in the opposite order to its delegator's.
 fn turned(texts: &[String], number: u8, bounds: Bounds) -> Vec<Right> {
     let mut rights = rights(texts, bounds, number);
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         rights.reverse();
     }
     rights

@@ -1,5 +1,10 @@
 //! What dishonest holders, and whoever sees a presentation, may do to one.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most mischief is done in one place, and leaves the others as they are"
+)]
+
 use super::super::traps::appended;
 use super::Case;
 use crate::block::{BlockWriter, Term};
