@@ -25,6 +25,13 @@ const FIELD: [u8; 32] = {
     bytes
 };
 
+/// What stands before the secret in PKCS#8: version 0, the algorithm's id 1.3.101.112, and two lengths
+/// (RFC 8410 section 10.3).
+#[rustfmt::skip]
+const PKCS8_HEAD: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
+
 /// A public key: canonical, and not of low order.
 ///
 /// Prints as 64 hexadecimal digits. Compared by its bytes.
@@ -218,6 +225,16 @@ impl HolderKey {
         SigningKey::from_pkcs8_der(der)
             .map(Self)
             .map_err(|_| KeyError::NotPkcs8)
+    }
+
+    /// The key as a PKCS#8 document, version 1, in DER (RFC 8410 section 7). The secret is in it.
+    #[must_use]
+    pub fn expose_pkcs8_der(&self) -> [u8; 48] {
+        let mut der = [0; 48];
+        let (head, secret) = der.split_at_mut(PKCS8_HEAD.len());
+        head.copy_from_slice(&PKCS8_HEAD);
+        secret.copy_from_slice(self.expose());
+        der
     }
 
     /// The secret. Whoever has it is this agent.

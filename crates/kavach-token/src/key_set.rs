@@ -36,12 +36,16 @@ pub struct KeySet {
 
 /// One root key, with its time.
 #[derive(Clone, Debug, Eq, PartialEq)]
-struct PublishedKey {
-    id: u32,
-    key: PublicKey,
-    not_before: Timestamp,
+#[non_exhaustive]
+pub struct PublishedKey {
+    /// Its number, which tokens name.
+    pub id: u32,
+    /// The key.
+    pub key: PublicKey,
+    /// The first second at which it counts.
+    pub not_before: Timestamp,
     /// The first second at which it no longer counts.
-    expires_at: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A document that is no key set, or a rotation that has no room.
@@ -173,6 +177,17 @@ impl KeySet {
         self.tenant
     }
 
+    /// Each key with its number and its time, the oldest first.
+    pub fn published(&self) -> impl Iterator<Item = &PublishedKey> {
+        self.keys.iter()
+    }
+
+    /// Whether what key number `id` signed counts at `now`.
+    #[must_use]
+    pub fn counts(&self, id: u32, now: Timestamp) -> bool {
+        self.root(Some(id), now).is_ok()
+    }
+
     /// Reads the published document.
     ///
     /// # Errors
@@ -240,7 +255,9 @@ impl KeySet {
 }
 
 impl PublishedKey {
-    fn counts_at(&self, now: Timestamp) -> bool {
+    /// Whether what it signed counts at `now`.
+    #[must_use]
+    pub fn counts_at(&self, now: Timestamp) -> bool {
         self.not_before <= now && self.expires_at.is_none_or(|expires_at| now < expires_at)
     }
 

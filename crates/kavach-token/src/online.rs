@@ -1,12 +1,10 @@
 //! What no token can say, and whom to ask.
 
-use std::collections::BTreeSet;
-
 use kavach_core::{AgentId, Timestamp};
 
 use crate::call::Call;
-use crate::chain::Chain;
-use crate::claim::Party;
+use crate::chain::{Chain, Hop};
+use crate::claim::{Party, Source};
 use crate::id::BlockId;
 use crate::key::PublicKey;
 use crate::refusal::Refusal;
@@ -30,6 +28,12 @@ pub struct Question<'a> {
     pub condition: &'a str,
     /// The block that states it: for counters, each block's are its own.
     pub block: BlockId,
+    /// The number of the right in that block that it is a condition of: each right has counters of its own.
+    pub right: usize,
+    /// From which record the token was minted.
+    pub source: Source,
+    /// Everybody who held the token, the agent first.
+    pub line: &'a [Hop],
     /// The call.
     pub call: &'a Call,
     /// Who said yes to it.
@@ -87,13 +91,25 @@ pub(crate) fn check_online(
         if judged.contains(&Judgement::Holds) {
             continue;
         }
-        let conditions: BTreeSet<&str> = judged.iter().filter_map(Judgement::question).collect();
+        let mut open: Vec<(&Right, &str)> = rights
+            .iter()
+            .zip(&judged)
+            .filter_map(|(right, judged)| Some((*right, judged.question()?)))
+            .collect();
+        // The cheapest that holds is taken: the fewest approvals, the fewest counters, the smallest text.
+        open.sort_by_cached_key(|(right, _)| right.price());
         let mut refusal = Refusal::Condition { block };
         let mut answered = false;
-        for condition in conditions {
+        for (right, condition) in open {
+            let mut places = hop.rights.iter();
             let question = Question {
                 condition,
                 block: hop.block(),
+                source: chain.source,
+                line: &chain.hops,
+                right: places
+                    .position(|known| core::ptr::eq(known, right))
+                    .unwrap_or(0),
                 call,
                 approvals,
                 now: known.now,

@@ -236,6 +236,14 @@ impl Right {
         now < self.until && depth <= self.deepest && self.permission.matches(action, resource)
     }
 
+    /// What taking it costs: approvals, then counters; then its text, so that order never matters.
+    pub(crate) fn price(&self) -> (u8, usize, String) {
+        let constraints = &self.permission.constraints;
+        let approvals = constraints.approvals.unwrap_or(0);
+        let counters = constraints.limits().count();
+        (approvals, counters, self.permission.to_string())
+    }
+
     /// The constraints that the fact only repeats, in words; empty if there are none.
     pub(crate) fn words(&self) -> &str {
         &self.words

@@ -64,6 +64,12 @@ impl Verified {
         &self.chain.issuer
     }
 
+    /// The number of the root key that signed the token.
+    #[must_use]
+    pub fn root_key_id(&self) -> u32 {
+        self.chain.root_key_id
+    }
+
     /// In which tenant.
     #[must_use]
     pub fn tenant(&self) -> TenantId {

@@ -124,6 +124,12 @@ impl Unspent {
         self.usage
     }
 
+    /// What was found out, for looking at before it counts.
+    #[must_use]
+    pub fn verified(&self) -> &Verified {
+        &self.verified
+    }
+
     /// The caller has remembered it, and it was not there before.
     #[must_use]
     pub fn danger_remembered(self) -> Verified {
