@@ -122,6 +122,15 @@ impl Event {
         }
     }
 
+    /// The line that the answer rested on: without those who were only passed a token offline, at its end.
+    #[must_use]
+    pub fn rested_on(&self) -> &[Hop] {
+        let granted = |(place, hop): (usize, &Hop)| place == 0 || hop.delegation.is_some();
+        let hops = self.line.iter().enumerate();
+        let count = hops.take_while(|hop| granted(*hop)).count();
+        self.line.get(..count).unwrap_or_default()
+    }
+
     /// When it happened, without the fraction of the second.
     #[must_use]
     pub fn at(&self) -> Timestamp {
@@ -138,7 +147,8 @@ impl Event {
 pub struct Hop {
     /// Who.
     pub agent: AgentId,
-    /// By which delegation; `None` for the agent that holds root grants.
+    /// By which delegation; `None` for the agent that holds root grants, which is the first, and for those who
+    /// were passed a token offline, which are the last.
     pub delegation: Option<DelegationId>,
     /// Since when.
     pub at: Timestamp,

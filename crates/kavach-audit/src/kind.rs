@@ -81,6 +81,16 @@ codes! {
     ApprovalDenied = "approval.denied",
     /// A person's names and private fields were erased.
     SubjectErased = "subject.erased",
+    /// A key was registered for an agent, to hold tokens by.
+    HolderKeyAdded = "holder_key.added",
+    /// A key was taken from an agent, and with it all that it passed on.
+    HolderKeyRemoved = "holder_key.removed",
+    /// The key that signs a tenant's tokens was made, or another put in its place.
+    RootKeyRotated = "root_key.rotated",
+    /// A token was made for an agent.
+    TokenMinted = "token.minted",
+    /// Tokens were revoked: a block, a key, or what a signer calls one.
+    TokenRevoked = "token.revoked",
 }
 
 codes! {

@@ -14,6 +14,7 @@ use crate::shown::shown;
 
 mod approvals;
 mod because;
+mod tokens;
 use because::because;
 
 /// An event as one English sentence, for people who do not program; print it.
@@ -76,6 +77,11 @@ impl fmt::Display for Sentence<'_> {
             EventKind::ApprovalGranted => self.saying(f, "yes")?,
             EventKind::ApprovalDenied => self.saying(f, "no")?,
             EventKind::SubjectErased => self.erasure(f)?,
+            EventKind::HolderKeyAdded => self.change_of_agent(f, "given a holder key")?,
+            EventKind::HolderKeyRemoved => self.change_of_agent(f, "stripped of a holder key")?,
+            EventKind::RootKeyRotated => self.change_of_tokens(f, "the root key of tokens was")?,
+            EventKind::TokenMinted => self.change_of_agent(f, "given a token")?,
+            EventKind::TokenRevoked => self.change_of_tokens(f, "tokens were")?,
         }
         self.private(f)
     }
@@ -84,13 +90,14 @@ impl fmt::Display for Sentence<'_> {
 impl Sentence<'_> {
     fn decision(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.actor(f)?;
+        self.holders(f)?;
         match self.event.outcome {
             Outcome::Allow | Outcome::Done => self.call(f, " ", "acted")?,
             Outcome::NeedsApproval | Outcome::Deny | Outcome::Refused => {
                 self.call(f, " tried to ", "act")?;
             }
         }
-        self.details(f, &[])?;
+        self.details(f, tokens::SAID)?;
         self.ending(f)?;
         if let (Outcome::Allow, Some(grant)) = (self.event.outcome, self.event.grant) {
             write!(f, " by grant {grant}")?;
@@ -104,8 +111,9 @@ impl Sentence<'_> {
 
     fn withdrawal(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.actor(f)?;
+        self.holders(f)?;
         self.call(f, " tried to ", "act")?;
-        self.details(f, &["because"])?;
+        self.details(f, &["because", tokens::HOLDERS, tokens::NONCE])?;
         f.write_str(": the permission")?;
         if let Some(event) = self.event.withdraws {
             write!(f, " given in {event}")?;

@@ -52,6 +52,8 @@ reasons! {
     OwnerRevoked = "owner_revoked",
     /// The credential's overlap is over.
     CredentialExpired = "credential_expired",
+    /// The token that was presented does not hold, was used, or is revoked; the detail says which.
+    TokenRefused = "token_refused",
     /// The agent has no grants at all.
     NoGrants = "no_grants",
     /// No grant of the agent matches action and resource.

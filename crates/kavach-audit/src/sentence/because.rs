@@ -13,6 +13,7 @@ pub(super) const fn because(reason: Reason) -> &'static str {
         Reason::AgentExpired => "because the agent's time is over",
         Reason::OwnerRevoked => "because the owner was off-boarded",
         Reason::CredentialExpired => "because the credential is no longer valid",
+        Reason::TokenRefused => "because the token that was presented does not hold",
         Reason::NoGrants => "because the agent holds no grants",
         Reason::NoMatchingGrant => "because none of the agent's grants covers it",
         Reason::GrantExpired => "because the time of the grant that covers it is over",

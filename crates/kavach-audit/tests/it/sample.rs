@@ -104,6 +104,7 @@ pub(crate) fn sparse(kind: EventKind) -> Event {
         | EventKind::SubjectErased => {
             event.owner = Some(ALICE);
         }
+        EventKind::RootKeyRotated | EventKind::TokenRevoked => {}
         _ => event.agent = Some(SEARCHER),
     }
     event
