@@ -110,8 +110,9 @@ fn rested_on(event: &Event, agent: AgentId, held: &[(Leaf, Grant)]) -> Vec<(Leaf
     let (Some(action), Some(resource)) = (&event.action, &event.resource) else {
         return Vec::new();
     };
-    let last = event.line.len().saturating_sub(1);
-    let hops = event.line.iter().enumerate();
+    let line = event.rested_on();
+    let last = line.len().saturating_sub(1);
+    let hops = line.iter().enumerate();
     let own = hops.filter(|(_, hop)| hop.agent == agent);
     let rested_on = own.filter_map(|(place, hop)| {
         let leaf = hop.delegation.map_or(Leaf::Root(agent), Leaf::Delegation);

@@ -7,6 +7,9 @@ use kavach_core::{
     Action, AgentId, ApprovalId, Decision, EventId, LineHop, Name, Reason, Resource, SubjectId,
     TenantId, Timestamp,
 };
+use kavach_token::{PeerMessage, Refusal};
+
+use crate::tokens::Holder;
 
 /// An answer, recorded.
 ///
@@ -26,6 +29,11 @@ pub struct Authorization {
     pub hops: Vec<LineHop>,
     /// The same for people: the owner's name, then the agents' names.
     pub line: Vec<String>,
+    /// Everybody who held the token that the call was made with, the agent that it was minted for first; empty
+    /// without one, and where its signatures do not hold.
+    pub holders: Vec<Holder>,
+    /// Why the token was refused, for the operator.
+    pub token_refusal: Option<Refusal>,
     /// The number of the grant that matches, among those of the last hop.
     pub grant: Option<u32>,
     /// The approval that the call waits for, was refused, or used up.
@@ -53,6 +61,12 @@ impl Authorization {
     #[must_use]
     pub fn is_allowed(&self) -> bool {
         self.decision.is_allow()
+    }
+
+    /// What whoever presented a token that was refused may be told; `None` if none was.
+    #[must_use]
+    pub fn to_peer(&self) -> Option<PeerMessage> {
+        self.token_refusal.map(Refusal::to_peer)
     }
 
     /// Why.

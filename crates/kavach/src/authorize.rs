@@ -3,19 +3,21 @@
 use std::sync::Arc;
 
 use kavach_audit::{Event, EventKind, Hash, PrivateFields};
-use kavach_core::{Decision, EventId, Leaf, Reason, Timestamp, decide_via};
+use kavach_core::{Decision, EventId, Leaf, Reason, Timestamp};
 use serde_json::Value;
 
 use crate::answer::{Authorization, outcome_of};
 use crate::approvals::{self, Asked, NotAsked, Standing};
-use crate::call::{Call, Caller, check_context, too_long};
+use crate::call::{Call, Caller, Claim, check_context, too_long};
 use crate::clock::whole_seconds;
 use crate::committer::Work;
 use crate::error::{CannotDecide, FailedCommit};
 use crate::limits::{ARGUMENTS_BYTES_MAX, AUTHORIZE_TRIES_MAX};
+use crate::meters::Debit;
 use crate::node::Kavach;
 use crate::random;
 use crate::recorded::Books;
+use crate::tokens::{Presented, Refused, audience_of, words};
 use crate::view::State;
 
 mod decided;
@@ -79,18 +81,21 @@ impl Kavach {
             Some(args) => Some(self.hash_args(args).await?),
             None => None,
         };
+        if let Claim::Presentation(_) = &call.caller.0 {
+            audience_of(&call)?;
+        }
         let mut address = call.context.ip.map(|ip| ip.to_canonical().to_string());
         // Where the node has its store for itself, it knows what people said.
         let mut heard = self.node.follower.is_none();
-        for _ in 0..AUTHORIZE_TRIES_MAX {
+        for number in 0..AUTHORIZE_TRIES_MAX {
             self.node.be_fresh(call.at_least).await;
             let fields = PrivateFields {
                 // Where the owner was erased meanwhile, it is not kept where the call came from.
                 address: address.take(),
                 ..PrivateFields::default()
             };
-            let times = (started_ns, heard);
-            match self.attempt(&call, args_hash, fields, times).await? {
+            let (noted, times) = ((fields, number == 0), (started_ns, heard));
+            match self.attempt(&call, args_hash, noted, times).await? {
                 Tried::Answered(answer) => return Ok(*answer),
                 Tried::Contended => {
                     self.node.take_in_others().await;
@@ -117,24 +122,29 @@ impl Kavach {
         &self,
         call: &Call,
         args_hash: Option<Hash>,
-        fields: PrivateFields,
+        (mut fields, first): (PrivateFields, bool),
         (started_ns, heard): (u64, bool),
     ) -> Result<Tried, CannotDecide> {
         let now_ns = self.node.clock.now_ns();
         let id = random::event_id(now_ns)?;
         let mut work = Work::default();
+        let shown = self.shown(call, whole_seconds(now_ns)).await?;
         let mut decided = {
             let state = self.node.view.read();
             let now = whole_seconds(now_ns);
             let books = Books::of(&self.node, &state.graph);
-            let mut decided = self.decide(&state, call, 0, &books, now);
+            let mut decided = match shown {
+                Some(shown) => self.decide_presented(&state, call, shown, &books, now),
+                None => self.decide(&state, call, 0, &books, now),
+            };
             if decided.verdict.decision == Decision::NeedsApproval {
                 let hash = args_hash.as_ref();
                 if !heard {
-                    let bounds = self.bindings(&state.graph, decided.agent, (call, hash));
-                    return Ok(Tried::AskOthers(
-                        bounds.into_iter().map(|(_, bound)| bound).collect(),
-                    ));
+                    return Ok(Tried::AskOthers(self.bounds(
+                        &state,
+                        &decided,
+                        (call, hash),
+                    )));
                 }
                 match self.consult(&state, &mut decided, (call, hash), id, now)? {
                     Some(parts) => work = parts,
@@ -150,29 +160,18 @@ impl Kavach {
         event.duration_ns = Some(self.node.clock.now_ns().saturating_sub(started_ns));
         event.args_hash = args_hash;
         decided.describe(&mut event, call);
+        if first {
+            fields.note = words(decided.holders());
+        }
         self.node
             .seal_private(&mut event, fields, &mut work)
             .await?;
+        self.use_up(&decided, &mut work, whole_seconds(now_ns))
+            .await?;
         work.events.insert(0, event);
-        let mut debit = None;
-        if !decided.charges.is_empty() {
-            let now = whole_seconds(now_ns);
-            match self
-                .node
-                .meters
-                .debit(self.tenant, id, &decided.charges, now)
-            {
-                Ok(taken) => debit = Some(taken),
-                // Others took the last of it meanwhile, or hold it in slices.
-                Err(_) => {
-                    let (meters, store) = (&self.node.meters, &self.node.store);
-                    meters
-                        .refill(store, self.tenant, &decided.charges, now)
-                        .await?;
-                    return Ok(Tried::Contended);
-                }
-            }
-        }
+        let Ok(debit) = self.charge(id, &decided, whole_seconds(now_ns)).await? else {
+            return Ok(Tried::Contended);
+        };
         work.debits.extend(debit.clone());
         match self.node.record(work).await {
             Ok(_) => {
@@ -186,6 +185,66 @@ impl Kavach {
                 let state = self.node.view.read();
                 let answer = decided.answer(&state.graph, call, None);
                 Ok(Tried::Answered(Box::new(answer)))
+            }
+        }
+    }
+
+    /// What people may have been asked about this call.
+    fn bounds(&self, state: &State, decided: &Decided, call: (&Call, Option<&Hash>)) -> Vec<Hash> {
+        let shown = decided.presented.as_ref();
+        let chain = shown.map(|shown| (shown.leaf, shown.chain()));
+        let token = chain
+            .as_ref()
+            .map(|(leaf, chain)| (*leaf, chain.as_slice()));
+        let bounds = self.bindings(&state.graph, (decided.agent, token), call);
+        bounds.into_iter().map(|(_, bound)| bound).collect()
+    }
+
+    /// What the caller presents, looked at; `None` if that is no token.
+    async fn shown(
+        &self,
+        call: &Call,
+        now: Timestamp,
+    ) -> Result<Option<Result<Presented, Refused>>, CannotDecide> {
+        match &call.caller.0 {
+            Claim::Presentation(shown) => self.present(shown, call, now).await.map(Some),
+            Claim::Id(_) | Claim::Name(_) | Claim::Credential(_) => Ok(None),
+        }
+    }
+
+    /// Uses up what was presented, along with the answer, whatever that is.
+    async fn use_up(
+        &self,
+        decided: &Decided,
+        work: &mut Work,
+        now: Timestamp,
+    ) -> Result<(), CannotDecide> {
+        if let Some(presented) = &decided.presented {
+            presented.spend(self.tenant, work)?;
+            let over = self.node.uses.sweep(&*self.node.store, now).await?;
+            work.deletes.extend(over);
+        }
+        Ok(())
+    }
+
+    /// Takes what an allowed call costs from every limit. `Err` if others took the last of it meanwhile, or
+    /// hold it in slices: try again.
+    async fn charge(
+        &self,
+        id: EventId,
+        decided: &Decided,
+        now: Timestamp,
+    ) -> Result<Result<Option<Debit>, ()>, CannotDecide> {
+        let (meters, store) = (&self.node.meters, &self.node.store);
+        let charges = &decided.charges;
+        if charges.is_empty() {
+            return Ok(Ok(None));
+        }
+        match meters.debit(self.tenant, id, charges, now) {
+            Ok(taken) => Ok(Ok(Some(taken))),
+            Err(_) => {
+                meters.refill(store, self.tenant, charges, now).await?;
+                Ok(Err(()))
             }
         }
     }
@@ -205,11 +264,13 @@ impl Kavach {
         };
         let what = (&call.action, &call.resource);
         let graph = &state.graph;
-        let bound = approvals::binding(graph, self.tenant, leaf, what, &call.context, args_hash);
+        let chain = decided.presented.as_ref().map(Presented::chain);
+        let by = (leaf, chain.as_deref());
+        let bound = approvals::binding(graph, self.tenant, by, what, &call.context, args_hash);
         let Some(bound) = bound else {
             return Ok(None);
         };
-        let best = (leaf, decided.agent);
+        let best = (by, decided.agent);
         for (leaf, yes) in self.lines_with_yes(graph, best, (call, args_hash), now) {
             if self.approved_by(state, decided, (leaf, yes.people), now) {
                 decided.approval = Some(yes.id);
@@ -235,6 +296,7 @@ impl Kavach {
                 let asked = Asked {
                     bound,
                     line: &line,
+                    holders: decided.holders(),
                     call,
                     needed: decided.verdict.approvals,
                     revision: decided.revision,
@@ -269,7 +331,8 @@ impl Kavach {
         };
         request.approvals = people;
         let books = Books::of(&self.node, &state.graph);
-        let verdict = decide_via(&state.graph, request, leaf, &books, now);
+        let by = (leaf, decided.presented.as_ref());
+        let verdict = self.verdict_via(state, request, by, &books, now);
         if verdict.decision == Decision::Allow {
             decided.settle_on(&state.graph, verdict);
         }

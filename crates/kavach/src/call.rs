@@ -1,6 +1,7 @@
 //! One call of an agent: who wants to do what, and what else is known about it.
 
 use kavach_core::{Action, AgentId, CredentialHash, Name, ParseError, Resource};
+use kavach_token::Presentation;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::secret::Secret;
 #[cfg(test)]
 mod tests;
 
-/// Who wants to do something: an agent by its id, its name, or a credential.
+/// Who wants to do something: an agent by its id, its name, a credential, or a token that it presents.
 #[derive(Clone, Debug)]
 pub struct Caller(pub(crate) Claim);
 
@@ -22,6 +23,7 @@ pub(crate) enum Claim {
     Id(AgentId),
     Name(Name),
     Credential(CredentialHash),
+    Presentation(Presentation),
 }
 
 impl Caller {
@@ -64,6 +66,13 @@ impl From<&Name> for Caller {
 impl From<&Secret> for Caller {
     fn from(secret: &Secret) -> Self {
         Self(Claim::Credential(secret.hash()))
+    }
+}
+
+/// Whoever holds the token that was presented: the call needs an audience too, which is the service that asks.
+impl From<&Presentation> for Caller {
+    fn from(presentation: &Presentation) -> Self {
+        Self(Claim::Presentation(presentation.clone()))
     }
 }
 
@@ -118,7 +127,7 @@ pub(crate) fn claimed(caller: &Caller) -> Option<String> {
     match &caller.0 {
         Claim::Id(id) => Some(id.to_string()),
         Claim::Name(name) => Some(name.to_string()),
-        Claim::Credential(_) => None,
+        Claim::Credential(_) | Claim::Presentation(_) => None,
     }
 }
 

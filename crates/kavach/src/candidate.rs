@@ -1,5 +1,7 @@
 //! The state as a declaration would make it, to be looked at before anything is changed.
 
+use std::sync::Arc;
+
 use kavach_core::{Agent, AgentId, Graph, Name, Permission, TenantId, Timestamp};
 
 use crate::answer::Authorization;
@@ -70,6 +72,7 @@ impl Kavach {
         let state = self.node.view.read();
         let with = |graph: Graph| State {
             graph,
+            tokens: Arc::clone(&state.tokens),
             revision: state.revision,
             broken: state.broken,
         };

@@ -19,6 +19,7 @@ use crate::error::FailedCommit;
 use crate::limits::{BATCH_EVENTS_MAX, BATCH_KEYS_MAX, GATHER_ROUNDS_MAX, HEAD_CONFLICTS_MAX};
 use crate::meters::{Debit, Ledger, Meters, Settlement, Share, Staged, reservation_of};
 use crate::nodes::{Follower, Freshness, Renewal, Seat};
+use crate::tokens::TOKEN_SPACES;
 use crate::trust;
 use crate::view::{View, read_one};
 
@@ -361,17 +362,24 @@ impl Committer {
 
     /// Moves the view on to what was committed: a commit of events alone leaves the graph as it is.
     async fn take_in(&self, parts: &[Part], committed: Committed) {
-        let changes = |part: &Part| !(part.work.records.is_empty() && part.work.erases.is_empty());
+        let tokens = |part: &Part| part.work.puts.iter().any(|(key, _)| is_of_tokens(key));
+        let graph = |part: &Part| !(part.work.records.is_empty() && part.work.erases.is_empty());
+        let changes = |part: &Part| graph(part) || tokens(part);
         let Some(follower) = &self.follower else {
             let stamp = Stamp(committed.version.as_u64());
             if committed.revision != self.view.revision() {
                 let records = parts.iter().flat_map(|part| &part.work.records);
-                self.view.advance(committed.revision, records, |graph| {
-                    for part in parts {
-                        for record in &part.work.records {
-                            graph.apply(record.clone(), stamp)?;
+                self.view.advance(committed.revision, records, |state| {
+                    for Part { work, .. } in parts {
+                        for record in &work.records {
+                            state.graph.apply(record.clone(), stamp)?;
                         }
-                        part.work.erases.iter().for_each(|key| graph.erase(key));
+                        work.erases.iter().for_each(|key| state.graph.erase(key));
+                        for (key, bytes) in work.puts.iter().filter(|(key, _)| is_of_tokens(key)) {
+                            let (bytes, version) = (bytes.clone(), committed.version);
+                            let record = kavach_store::Record { bytes, version };
+                            state.turn(key.space().name(), key.bytes(), Some(&record))?;
+                        }
                     }
                     Ok(())
                 });
@@ -452,6 +460,10 @@ async fn fail_or_finish(
         return fail(parts, &Arc::new(error));
     }
     fail(parts, &Arc::new(error));
+}
+
+fn is_of_tokens(key: &Key) -> bool {
+    TOKEN_SPACES.contains(&key.space())
 }
 
 fn head_key(head: &Head) -> Key {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use kavach_core::{AgentKind, DelegationId, Mode, Name, Permission, Subject, Timestamp};
+use kavach_token::Registration;
 
 use crate::error::{ChangeError, FailedCommit};
 use crate::guardrails::NewGuardrail;
@@ -64,6 +65,9 @@ pub struct DeclaredAgent {
     pub end: DeclaredEnd,
     /// Notes, all of them.
     pub metadata: BTreeMap<String, String>,
+    /// Keys that it holds tokens by, each by its holder's word. Those that are registered and not named stay:
+    /// taking one away cannot be undone, and is said by itself.
+    pub holder_keys: Vec<Registration>,
 }
 
 /// When something declared ends.

@@ -58,6 +58,9 @@ pub enum CannotDecide {
     /// Something about the call is too long to record.
     #[error("{0}; shorten it")]
     Context(String),
+    /// A presentation, and no word for which service it is.
+    #[error("a presentation is for one audience; say for which, as that service writes itself")]
+    NoAudience,
     /// The arguments cannot be hashed.
     #[error("the arguments are not JSON that can be hashed: {0}")]
     Arguments(String),

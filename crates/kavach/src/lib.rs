@@ -28,6 +28,7 @@ mod replay;
 mod secret;
 mod settle;
 mod suppose;
+mod tokens;
 mod trail;
 mod trust;
 mod view;
@@ -57,12 +58,17 @@ pub use replay::{Replayed, Told};
 pub use secret::{NotASecret, Secret};
 pub use settle::{SettleError, Settled};
 pub use suppose::Supposed;
+pub use tokens::{
+    Holder, HolderKeyInfo, Minted, NewToken, NotRevocable, Revocable, RootKeyInfo,
+    SignedRevocations, TokenError,
+};
 pub use trail::{ExportError, Format, Trail};
 pub use trust::{LineTrust, TrustExplained};
 
 pub use kavach_audit as audit;
 pub use kavach_core as core;
 pub use kavach_store as store;
+pub use kavach_token as token;
 
 pub use kavach_core::{
     Action, Actions, Agent, AgentEdit, AgentId, AgentKind, AgentStatus, ApprovalId, Base,

@@ -115,3 +115,22 @@ pub(crate) const SEATS_MAX: u32 = 1_024;
 pub(crate) const SEAT_TRIES_MAX: usize = 64;
 /// Milliseconds between two looks at how far the other nodes have come.
 pub(crate) const WAIT_POLL_MS: u64 = 10;
+/// Holder keys of one agent that live at a time: one for each machine that it runs on, and room to change them.
+pub(crate) const HOLDER_KEYS_MAX: usize = 8;
+/// Seconds that a token lasts, where nobody says otherwise.
+pub(crate) const TOKEN_TTL_S: u64 = 60 * 60;
+/// The same at most: a month offline, after which somebody is asked again.
+pub(crate) const TOKEN_TTL_S_MAX: u64 = 30 * 24 * 60 * 60;
+/// Seconds for which a root key that was replaced counts at most: as long as what it signed can last.
+pub(crate) const ROOT_OVERLAP_S_MAX: u64 = TOKEN_TTL_S_MAX;
+/// Tokens that are over, and are cleared away along with a new one. More than one, so that what is left behind
+/// grows less.
+pub(crate) const MINTED_SWEPT: usize = 4;
+/// Services of all tenants that a node keeps a verifier for. Each remembers some thousand chains.
+pub(crate) const VERIFIERS_MAX: usize = 64;
+/// Seconds between two looks for invocations that are over, where the last one found few.
+pub(crate) const USES_LOOKED_EVERY_S: u64 = 10;
+/// Invocations that one such look finds.
+pub(crate) const USES_SWEPT: usize = 1_000;
+/// Invocations that are cleared away along with a new one. More than one, so that what is left behind grows less.
+pub(crate) const USES_SWEPT_WITH_CALL: usize = 4;

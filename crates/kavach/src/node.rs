@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kavach_audit::Event;
 use kavach_core::{LogId, TenantId, Timestamp};
 use kavach_store::{Committed, MasterKey, Migration, Store};
+use kavach_token::Audience;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::approvals::{ApprovalListener, Approvals, Heard, RunningHerald};
@@ -19,6 +20,7 @@ use crate::meters::{HandIn, Meters, OpenedMeters, Tending};
 use crate::nodes::{Followed, Follower, Following, Freshness, Place, Sharing};
 use crate::people::{People, check_master_key};
 use crate::random;
+use crate::tokens::{Uses, Verifiers, own_issuer};
 use crate::trust;
 use crate::view::View;
 
@@ -44,6 +46,10 @@ pub(crate) struct Node {
     pub(crate) meters: Arc<Meters>,
     /// Whoever sets guardrails: two at a time would both find room for the last one.
     pub(crate) guarding: tokio::sync::Mutex<()>,
+    /// Who issues tokens. INVARIANT (issuer): always there, for a log's id is visible ASCII.
+    pub(crate) issuer: Option<Audience>,
+    pub(crate) verifiers: Verifiers,
+    pub(crate) uses: Uses,
     tending: Option<Tending>,
     /// This run of the node.
     pub(crate) run: LogId,
@@ -65,6 +71,7 @@ pub struct Builder {
     approval_listener: Option<Arc<dyn ApprovalListener>>,
     settle_within_s: u64,
     sharing: Option<Sharing>,
+    issuer: Option<Audience>,
 }
 
 impl Builder {
@@ -112,6 +119,14 @@ impl Builder {
     #[must_use]
     pub fn shared(mut self, sharing: Sharing) -> Self {
         self.sharing = Some(sharing);
+        self
+    }
+
+    /// Names who issues tokens: the URL under which root keys are published. Without, the store has a name of
+    /// its own. Only the first root key of each tenant looks at it: the name stays.
+    #[must_use]
+    pub fn issuer(mut self, issuer: Audience) -> Self {
+        self.issuer = Some(issuer);
         self
     }
 
@@ -184,6 +199,9 @@ impl Builder {
             herald,
             meters: Arc::clone(&counted.meters),
             guarding: tokio::sync::Mutex::default(),
+            issuer: self.issuer.or_else(|| own_issuer(place.seat.log())),
+            verifiers: Verifiers::default(),
+            uses: Uses::default(),
             tending: counted.tending,
             run: place.seat.run(),
             freshness: Arc::clone(&place.freshness),
@@ -248,6 +266,7 @@ impl Kavach {
             approval_listener: None,
             settle_within_s: RESERVATION_DEFAULT_S,
             sharing: None,
+            issuer: None,
         }
     }
 

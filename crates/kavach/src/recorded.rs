@@ -13,6 +13,8 @@ pub(crate) struct Books<'a> {
     charged: Option<&'a [Charge]>,
     /// How far every agent is supposed to be trusted.
     trust: Option<TrustLevel>,
+    /// How far anybody is trusted at most.
+    at_most: Option<TrustLevel>,
 }
 
 impl<'a> Books<'a> {
@@ -23,6 +25,7 @@ impl<'a> Books<'a> {
             graph,
             charged: None,
             trust: None,
+            at_most: None,
         }
     }
 
@@ -37,6 +40,16 @@ impl<'a> Books<'a> {
     /// With this much trust in everybody, if it says how much.
     pub(crate) fn trusting(self, trust: Option<TrustLevel>) -> Self {
         Self { trust, ..self }
+    }
+}
+
+impl Books<'_> {
+    /// With nobody trusted further than this.
+    pub(crate) fn at_most(self, trust: TrustLevel) -> Self {
+        Self {
+            at_most: Some(trust),
+            ..self
+        }
     }
 }
 
@@ -73,6 +86,7 @@ impl Recorded for Books<'_> {
                 self.node.trust.level(agent, now)
             })
         };
-        self.trust.unwrap_or_else(level)
+        let known = self.trust.unwrap_or_else(level);
+        self.at_most.map_or(known, |most| known.min(most))
     }
 }

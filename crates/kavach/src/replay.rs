@@ -117,8 +117,12 @@ impl Candidate {
     }
 }
 
-/// What was asked, as far as it is recorded; `None` for a caller whom nobody knew.
+/// What was asked, as far as it is recorded; `None` for a caller whom nobody knew, and for one who called with
+/// a token, which is not recorded.
 fn request_of(event: &Event, private: &Private) -> Option<Request> {
+    if !event.token_ids.is_empty() {
+        return None;
+    }
     let (action, resource) = (event.action.clone()?, event.resource.clone()?);
     let mut request = Request::new(event.tenant, event.agent?, action, resource);
     request.cost = event.cost;

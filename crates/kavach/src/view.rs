@@ -11,6 +11,7 @@ use kavach_store::{Key, Revision, Store, StoreError, StoreErrorKind};
 
 use crate::error::OpenError;
 use crate::limits::PAGE_RECORDS;
+use crate::tokens::{Book, TOKEN_SPACES};
 use crate::who::Directory;
 
 /// The graph of a node. Decisions read it; only the committer moves it on.
@@ -29,6 +30,8 @@ pub(crate) struct View {
 #[derive(Clone)]
 pub(crate) struct State {
     pub(crate) graph: Graph,
+    /// What is known of tokens, at the same revision.
+    pub(crate) tokens: Arc<Book>,
     pub(crate) revision: Revision,
     /// Set if a committed change could not be applied: the graph is not the store's any more.
     pub(crate) broken: bool,
@@ -42,6 +45,7 @@ impl View {
         let view = Self {
             state: ArcSwap::from_pointee(State {
                 graph,
+                tokens: Arc::new(load_tokens(store).await?),
                 revision: before,
                 broken: false,
             }),
@@ -75,12 +79,12 @@ impl View {
         &self,
         revision: Revision,
         records: impl Iterator<Item = &'a Record>,
-        apply: impl FnOnce(&mut Graph) -> Result<(), GraphError>,
+        apply: impl FnOnce(&mut State) -> Result<(), NotApplied>,
     ) {
         self.directory.note(records);
         let _alone = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = State::clone(&self.read());
-        if let Err(error) = apply(&mut state.graph) {
+        if let Err(error) = apply(&mut state) {
             tracing::error!(%error, "a committed change cannot be applied; denying from now on");
             state.broken = true;
         }
@@ -126,6 +130,7 @@ impl View {
         let words = "the records in the store contradict each other; restore a backup";
         let damaged = |error| StoreError::new(StoreErrorKind::Corrupt, words).because(error);
         let (records, revision) = read_records(store).await?;
+        let tokens = Arc::new(load_tokens(store).await?);
         if revision.number() < self.revision().number() {
             self.break_off();
             let words = "the store went back to an earlier revision; find out which store it is";
@@ -139,6 +144,7 @@ impl View {
             let broken = self.read().broken;
             self.state.store(Arc::new(State {
                 graph,
+                tokens,
                 revision,
                 broken,
             }));
@@ -175,10 +181,14 @@ impl View {
         let erased = erased.map(|change| (change.space.as_str(), change.key.as_slice()));
         let erased: Vec<(&str, &[u8])> = erased.collect();
         let known = records.iter().map(|(record, _)| record);
-        self.advance(after, known, |graph| {
-            erase(graph, &erased);
+        self.advance(after, known, |state| {
+            erase(&mut state.graph, &erased);
             let mut known = records.iter().cloned();
-            known.try_for_each(|(record, stamp)| graph.apply(record, stamp))
+            known.try_for_each(|(record, stamp)| state.graph.apply(record, stamp))?;
+            for change in &pending {
+                state.turn(&change.space, &change.key, change.record.as_ref())?;
+            }
+            Ok(())
         });
         if self.read().broken {
             let words = "the store's changes contradict the records; restore a backup";
@@ -186,6 +196,50 @@ impl View {
         }
         Ok(())
     }
+}
+
+/// A committed change that does not fit what is in memory.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotApplied {
+    #[error("{0}")]
+    Graph(#[from] GraphError),
+    #[error("{0}")]
+    Tokens(#[from] StoreError),
+}
+
+impl State {
+    /// Follows a record of tokens; others are passed over.
+    pub(crate) fn turn(
+        &mut self,
+        space: &str,
+        key: &[u8],
+        record: Option<&kavach_store::Record>,
+    ) -> Result<(), StoreError> {
+        if TOKEN_SPACES.iter().any(|known| known.name() == space) {
+            Arc::make_mut(&mut self.tokens).apply(space, key, record)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads what is known of tokens.
+async fn load_tokens(store: &dyn Store) -> Result<Book, StoreError> {
+    let mut book = Book::default();
+    for space in TOKEN_SPACES {
+        let mut from = Bound::Unbounded;
+        loop {
+            let range = (from, Bound::Unbounded);
+            let page = store.scan(space, range, PAGE_RECORDS).await?;
+            for (key, record) in &page.records {
+                book.apply(space.name(), key, Some(record))?;
+            }
+            match page.next {
+                Some(next) => from = Bound::Excluded(next),
+                None => break,
+            }
+        }
+    }
+    Ok(book)
 }
 
 impl fmt::Debug for View {

@@ -24,6 +24,7 @@ use crate::limits::{
 };
 use crate::node::Kavach;
 use crate::random;
+use crate::tokens::Holder;
 
 /// A call that people are asked about.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub(crate) struct Asked<'a> {
     /// The line that needs it.
     pub(crate) line: &'a Line,
     pub(crate) call: &'a Call,
+    /// Everybody who held the token that it is made with, if it is.
+    pub(crate) holders: &'a [Holder],
     /// How many people must say yes.
     pub(crate) needed: u8,
     /// The revision that it was decided at.
@@ -91,7 +94,7 @@ impl Kavach {
     pub(crate) fn lines_with_yes(
         &self,
         graph: &Graph,
-        (best, agent): (Leaf, Option<AgentId>),
+        ((best, token), agent): ((Leaf, Option<&[String]>), Option<AgentId>),
         (call, args): (&Call, Option<&Hash>),
         now: Timestamp,
     ) -> Vec<(Leaf, Yes)> {
@@ -99,7 +102,8 @@ impl Kavach {
         let Some(agent) = agent.filter(|agent| approvals.has_open(tenant, *agent, now)) else {
             return Vec::new();
         };
-        let mut bound = self.bindings(graph, Some(agent), (call, args));
+        let token = token.map(|token| (best, token));
+        let mut bound = self.bindings(graph, (Some(agent), token), (call, args));
         // The sort is stable: only the best one moves.
         bound.sort_by_key(|(leaf, _)| *leaf != best);
         bound
@@ -115,11 +119,12 @@ impl Kavach {
             .collect()
     }
 
-    /// What an approval of the call would be bound to, by each line of the agent.
+    /// What an approval of the call would be bound to, by each line of the agent; by the one line of a token,
+    /// where it is made with one.
     pub(crate) fn bindings(
         &self,
         graph: &Graph,
-        agent: Option<AgentId>,
+        (agent, token): (Option<AgentId>, Option<(Leaf, &[String])>),
         (call, args): (&Call, Option<&Hash>),
     ) -> Vec<(Leaf, Hash)> {
         let tenant = self.tenant;
@@ -129,14 +134,19 @@ impl Kavach {
             .flatten()
             .map(|known| Leaf::Delegation(known.id));
         let what = (&call.action, &call.resource);
+        let bound_by = |leaf, token| {
+            let by = (leaf, token);
+            let bound = binding(graph, tenant, by, what, &call.context, args)?;
+            Some((leaf, bound))
+        };
+        if let Some((leaf, token)) = token {
+            return bound_by(leaf, Some(token)).into_iter().collect();
+        }
         agent
             .map(Leaf::Root)
             .into_iter()
             .chain(lines)
-            .filter_map(|leaf| {
-                let bound = binding(graph, tenant, leaf, what, &call.context, args)?;
-                Some((leaf, bound))
-            })
+            .filter_map(|leaf| bound_by(leaf, None))
             .collect()
     }
 
@@ -173,6 +183,7 @@ impl Kavach {
             agent,
             owner: asked.line.owner,
             line: asked.line.hops.clone(),
+            holders: asked.holders.iter().map(Holder::without_words).collect(),
             action: asked.call.action.clone(),
             resource: asked.call.resource.clone(),
             has_args: context.args.is_some(),

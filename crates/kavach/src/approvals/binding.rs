@@ -24,6 +24,9 @@ struct Bound<'a> {
     cost: Option<String>,
     audience: Option<&'a str>,
     request_id: Option<&'a str>,
+    /// The blocks of the token that the call is made with: a yes is for whoever holds it now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'a [String]>,
 }
 
 #[derive(Serialize)]
@@ -45,7 +48,7 @@ struct Hop<'a> {
 pub(crate) fn binding(
     graph: &Graph,
     tenant: TenantId,
-    leaf: Leaf,
+    (leaf, token): (Leaf, Option<&[String]>),
     (action, resource): (&Action, &Resource),
     context: &Context,
     args: Option<&Hash>,
@@ -80,6 +83,7 @@ pub(crate) fn binding(
         cost: context.cost.map(|cost| cost.to_string()),
         audience: context.audience.as_deref(),
         request_id: context.request_id.as_deref(),
+        token,
     };
     let canonical = serde_json_canonicalizer::to_vec(&bound).ok()?;
     let hash = Sha256::new()

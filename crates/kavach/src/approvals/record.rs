@@ -26,6 +26,9 @@ pub(crate) struct Stored {
     pub(super) agent: AgentId,
     pub(super) owner: SubjectId,
     pub(super) line: Vec<StoredHop>,
+    /// Who held the token that the call is made with, without what people call them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) holders: Vec<String>,
     pub(super) action: Action,
     pub(super) resource: Resource,
     /// Whether the call has arguments.
@@ -86,6 +89,7 @@ pub(super) struct New {
     pub(super) agent: AgentId,
     pub(super) owner: SubjectId,
     pub(super) line: Vec<LineHop>,
+    pub(super) holders: Vec<String>,
     pub(super) action: Action,
     pub(super) resource: Resource,
     pub(super) has_args: bool,
@@ -105,6 +109,7 @@ impl Stored {
             agent: new.agent,
             owner: new.owner,
             line: new.line.into_iter().map(StoredHop::from).collect(),
+            holders: new.holders,
             action: new.action,
             resource: new.resource,
             has_args: new.has_args,

@@ -31,6 +31,9 @@ pub struct ApprovalRequest {
     pub hops: Vec<LineHop>,
     /// The same for people: the owner's name, then the agents' names.
     pub line: Vec<String>,
+    /// Where the call is made with a token: everybody who held it, the agent that it was minted for first, each
+    /// by its agent's id or its key, and since when. The last one calls.
+    pub holders: Vec<String>,
     /// What it wants to do.
     pub action: Action,
     /// To what.
@@ -170,6 +173,7 @@ pub(super) fn describe(
         owner: stored.owner,
         line: std::iter::once(owner).chain(agents).collect(),
         hops,
+        holders: stored.holders.clone(),
         action: stored.action.clone(),
         resource: stored.resource.clone(),
         args: if stored.has_args {

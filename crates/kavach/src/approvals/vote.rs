@@ -349,6 +349,7 @@ fn not_sealed(error: CannotDecide) -> ChangeError {
         CannotDecide::Random(error) => error.into(),
         CannotDecide::Invalid(error) => error.into(),
         other @ (CannotDecide::Context(_)
+        | CannotDecide::NoAudience
         | CannotDecide::Arguments(_)
         | CannotDecide::WrongMasterKey) => {
             let kind = kavach_store::StoreErrorKind::InvalidInput;

@@ -7,12 +7,14 @@ use kavach_core::{
     Agent, AgentId, ApprovalId, Charge, Decision, EventId, Graph, Line, Name, Reason, Request,
     SubjectId, TenantId, Timestamp, Verdict, decide,
 };
+use kavach_token::Refusal;
 
 use crate::answer::{Authorization, hop_of};
 use crate::call::{Call, Caller, Claim, claimed};
 use crate::change::leaf_of;
 use crate::node::Kavach;
 use crate::recorded::Books;
+use crate::tokens::{Holder, Presented, Refused, acting, further, refuse};
 use crate::trust::SENSITIVE;
 use crate::view::State;
 
@@ -38,6 +40,12 @@ pub(crate) struct Decided {
     obligations: Vec<String>,
     /// Whether a grant that it rests on asks for approval or trust.
     sensitive: bool,
+    /// The token that the call is made with.
+    pub(super) presented: Option<Presented>,
+    /// The same, where it does not hold.
+    refused: Option<Refused>,
+    /// What is wrong with a token that was in order by itself.
+    refusal: Option<Refusal>,
 }
 
 impl Kavach {
@@ -72,26 +80,62 @@ impl Kavach {
                     .map(|request| leaf_of(&state.graph, self.tenant, request.agent)),
             ),
         };
-        let mut decided = Decided {
-            tenant: self.tenant,
-            line: None,
-            agent: agent.map(|agent| agent.id),
-            agent_owner: agent.map(|agent| agent.owner),
-            claimed: if agent.is_none() {
-                claimed(&call.caller)
-            } else {
-                None
-            },
-            verdict,
-            request,
-            revision,
-            charges: Vec::new(),
-            approval: None,
-            guardrail: None,
-            shadowed: Vec::new(),
-            obligations: Vec::new(),
-            sensitive: false,
+        let mut decided = Decided::undecided(self.tenant, revision, verdict);
+        decided.agent = agent.map(|agent| agent.id);
+        decided.agent_owner = agent.map(|agent| agent.owner);
+        if agent.is_none() {
+            decided.claimed = claimed(&call.caller);
+        }
+        decided.request = request;
+        decided.settle_on(&state.graph, verdict);
+        decided
+    }
+
+    /// The same for whoever presented a token: by the line that it was minted from, and by no other.
+    pub(super) fn decide_presented(
+        &self,
+        state: &State,
+        call: &Call,
+        shown: Result<Presented, Refused>,
+        books: &Books<'_>,
+        now: Timestamp,
+    ) -> Decided {
+        let revision = state.revision.number();
+        let blank = |verdict| Decided::undecided(self.tenant, revision, verdict);
+        let presented = match shown {
+            Ok(presented) => presented,
+            Err(refused) => {
+                let verdict = Verdict::denied(refused.reason, refused.leaf);
+                let mut decided = blank(verdict);
+                decided.agent = acting(&refused.holders);
+                decided.claimed.clone_from(&refused.claimed);
+                decided.refused = Some(refused);
+                decided.settle_on(&state.graph, verdict);
+                return decided;
+            }
         };
+        let leaf = presented.leaf;
+        let request = self.request(presented.agent(), call, 0);
+        let stale = state.broken || call.at_least.is_some_and(|least| revision < least);
+        let standing = if stale {
+            Err((Reason::StaleState, None))
+        } else {
+            self.check_standing(state, &presented, now)
+        };
+        let (verdict, refusal) = match standing {
+            Err((reason, refusal)) => (Verdict::denied(reason, Some(leaf)), refusal),
+            Ok(()) => {
+                let by = (leaf, Some(&presented));
+                (self.verdict_via(state, &request, by, books, now), None)
+            }
+        };
+        let mut decided = blank(verdict);
+        let agent = state.graph.agent(self.tenant, presented.agent());
+        decided.agent = agent.map(|agent| agent.id);
+        decided.agent_owner = agent.map(|agent| agent.owner);
+        decided.request = Some(request);
+        decided.presented = Some(presented);
+        decided.refusal = refusal;
         decided.settle_on(&state.graph, verdict);
         decided
     }
@@ -118,6 +162,8 @@ impl Kavach {
         match &caller.0 {
             Claim::Id(id) => graph.agent(self.tenant, *id).ok_or(unknown),
             Claim::Name(name) => graph.agent_named(self.tenant, name).ok_or(unknown),
+            // Whoever holds a token calls by it alone: what its agent may do otherwise is none of theirs.
+            Claim::Presentation(_) => Err(unknown),
             Claim::Credential(hash) => {
                 let found = graph.agent_by_credential(hash);
                 let agent = found
@@ -137,6 +183,35 @@ impl Kavach {
 }
 
 impl Decided {
+    fn undecided(tenant: TenantId, revision: u64, verdict: Verdict) -> Self {
+        Self {
+            tenant,
+            verdict,
+            request: None,
+            line: None,
+            agent: None,
+            agent_owner: None,
+            claimed: None,
+            revision,
+            charges: Vec::new(),
+            approval: None,
+            guardrail: None,
+            shadowed: Vec::new(),
+            obligations: Vec::new(),
+            sensitive: false,
+            presented: None,
+            refused: None,
+            refusal: None,
+        }
+    }
+
+    /// Everybody who held the token that the call is made with.
+    pub(super) fn holders(&self) -> &[Holder] {
+        let presented = self.presented.as_ref().map(|shown| &shown.holders);
+        let refused = self.refused.as_ref().map(|refused| &refused.holders);
+        presented.or(refused).map_or(&[], Vec::as_slice)
+    }
+
     /// Takes another verdict for the same request, with everything that follows from it.
     pub(super) fn settle_on(&mut self, graph: &Graph, verdict: Verdict) {
         self.verdict = verdict;
@@ -145,6 +220,9 @@ impl Decided {
             (Some(request), Decision::Allow) => graph.charges(request, &verdict),
             _ => Vec::new(),
         };
+        if let (Some(presented), Decision::Allow) = (&self.presented, verdict.decision) {
+            self.charges.extend_from_slice(presented.charges());
+        }
         let guardrail = verdict
             .guardrail
             .and_then(|place| graph.guardrail_at(self.tenant, place));
@@ -221,6 +299,15 @@ impl Decided {
             let names = Detail::List(self.shadowed.clone());
             event.detail.insert("shadow_guardrails".to_owned(), names);
         }
+        if let Some(presented) = &self.presented {
+            presented.describe(event);
+        }
+        if let Some(refused) = &self.refused {
+            refused.describe(event);
+        }
+        if let Some(refusal) = self.refusal {
+            refuse(refusal, event);
+        }
     }
 
     /// The answer, with names as `graph` has them.
@@ -230,12 +317,16 @@ impl Decided {
         call: &Call,
         audit_id: Option<EventId>,
     ) -> Authorization {
-        let hops = self.line.as_ref().map(|line| line.hops.clone());
+        let hops = self.line.iter().flat_map(|line| line.hops.iter().copied());
+        let holders = self.holders();
+        let refused = self.refused.as_ref().map(|refused| refused.refusal);
         Authorization {
             decision: self.verdict.decision,
-            agent: self.agent,
+            agent: acting(holders).or(self.agent),
             owner: self.line.as_ref().map(|line| line.owner),
-            hops: hops.unwrap_or_default(),
+            hops: hops.chain(further(holders)).collect(),
+            holders: holders.to_vec(),
+            token_refusal: refused.or(self.refusal),
             line: self.line_for_people(graph),
             grant: self.verdict.grant,
             obligations: self.obligations.clone(),
@@ -257,7 +348,8 @@ impl Decided {
         };
         let owner = graph.subject(self.tenant, line.owner);
         let mut names = vec![owner.map_or_else(|| line.owner.to_string(), ToString::to_string)];
-        names.extend(line.hops.iter().map(|hop| {
+        let hops = line.hops.iter().copied().chain(further(self.holders()));
+        names.extend(hops.map(|hop| {
             let agent = graph.agent(self.tenant, hop.agent);
             agent.map_or_else(|| hop.agent.to_string(), |agent| agent.name.to_string())
         }));

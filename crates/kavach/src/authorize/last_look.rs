@@ -1,7 +1,7 @@
 //! The last look, just before an allow leaves.
 
 use kavach_audit::{Detail, EventKind, Outcome};
-use kavach_core::{Decision, EventId, Reason, decide_via};
+use kavach_core::{Decision, EventId, Reason};
 
 use super::decided::Decided;
 use crate::answer::Authorization;
@@ -41,10 +41,20 @@ impl Kavach {
             let state = self.node.view.read();
             let now = self.node.clock.now();
             let books = Books::of(&self.node, &state.graph).charged(&decided.charges);
-            let again = match self.identify(&state.graph, &call.caller, now) {
-                Err((_, reason)) => Err(reason),
-                Ok(_) => {
-                    let decision = decide_via(&state.graph, request, leaf, &books, now).decision;
+            let standing = match &decided.presented {
+                Some(presented) => self
+                    .check_standing(&state, presented, now)
+                    .map_err(|(reason, _)| reason),
+                None => self
+                    .identify(&state.graph, &call.caller, now)
+                    .map(drop)
+                    .map_err(|(_, reason)| reason),
+            };
+            let again = match standing {
+                Err(reason) => Err(reason),
+                Ok(()) => {
+                    let by = (leaf, decided.presented.as_ref());
+                    let decision = self.verdict_via(&state, request, by, &books, now).decision;
                     match decision {
                         Decision::Allow => Ok(state.revision.number()),
                         Decision::NeedsApproval | Decision::Deny(_) => Err(decision.reason()),

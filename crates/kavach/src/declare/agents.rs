@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use kavach_audit::EventKind;
 use kavach_core::{
-    Agent, AgentDraft, AgentEdit, AgentKind, AgentStatus, Edit, Grants, Name, OwnerDraft,
+    Agent, AgentDraft, AgentEdit, AgentId, AgentKind, AgentStatus, Edit, Grants, Name, OwnerDraft,
     Permission,
 };
 
@@ -15,6 +15,7 @@ use crate::change::About;
 use crate::error::ChangeError;
 use crate::random;
 use crate::secret::Secret;
+use crate::tokens::is_registered;
 
 impl Plan<'_> {
     pub(super) fn agents(&mut self, declared: &[DeclaredAgent]) -> Result<(), ApplyError> {
@@ -109,6 +110,7 @@ impl Plan<'_> {
                 .map(|permission| format!("+ {permission}")),
         );
         details.extend(expires_at.map(|at| format!("expires {at}")));
+        details.extend(self.holder_keys(number, declared, id)?);
         self.steps.push(Step {
             doing: Doing::Create,
             what: format!("agent {}", declared.name),
@@ -116,6 +118,27 @@ impl Plan<'_> {
             credential: (!self.options.dry_run).then(|| (declared.name.clone(), credential)),
         });
         Ok(())
+    }
+
+    /// Registers the keys that are declared and not registered, and says which those are.
+    fn holder_keys(
+        &mut self,
+        number: usize,
+        declared: &DeclaredAgent,
+        id: AgentId,
+    ) -> Result<Vec<String>, ApplyError> {
+        let mut added = Vec::new();
+        for registration in &declared.holder_keys {
+            let key = registration.key();
+            if is_registered(&self.tokens, self.tenant(), id, &key) {
+                continue;
+            }
+            match self.register(id, registration)? {
+                Ok(()) => added.push(format!("+ holder key {key}")),
+                Err(refusal) => self.refused(Place::Agent(number, "holder_keys"), &refusal),
+            }
+        }
+        Ok(added)
     }
 
     fn adjust(
@@ -171,6 +194,13 @@ impl Plan<'_> {
                 }
             }
         }
+        let keys = self.holder_keys(number, declared, known.id)?;
+        let doing = if keys.is_empty() {
+            doing
+        } else {
+            Doing::Update
+        };
+        details.extend(keys);
         self.steps.push(Step {
             doing,
             what: format!("agent {}", declared.name),

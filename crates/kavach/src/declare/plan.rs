@@ -1,6 +1,7 @@
 //! Working out all changes of a declaration on a copy of the graph, and committing them as one.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use kavach_audit::Event;
 use kavach_core::{
@@ -9,6 +10,7 @@ use kavach_core::{
 };
 use kavach_store::records::{encode, key_of};
 use kavach_store::{Expect, Version};
+use kavach_token::Registration;
 
 use super::unnamed::{Declared, Named};
 use super::{Applied, ApplyError, ApplyOptions, Declaration, Place, Problem, Step};
@@ -17,6 +19,7 @@ use crate::committer::{Failure, Work};
 use crate::error::{ChangeError, FailedCommit};
 use crate::limits::CHANGE_TRIES_MAX;
 use crate::node::Kavach;
+use crate::tokens::{Book, about_key, to_register};
 
 /// A declaration on its way into the store.
 pub(super) struct Plan<'a> {
@@ -32,6 +35,10 @@ pub(super) struct Plan<'a> {
     writes: HashMap<RecordKey, Record>,
     erases: Vec<RecordKey>,
     events: Vec<Event>,
+    /// What is known of tokens, with every key planned so far in it.
+    pub(super) tokens: Arc<Book>,
+    /// What registers those keys.
+    keys: Work,
     pub(super) steps: Vec<Step>,
     pub(super) problems: Vec<Problem>,
     /// Agents that are declared, or spawned by a delegation that is.
@@ -62,11 +69,12 @@ impl Kavach {
         for _ in 0..CHANGE_TRIES_MAX {
             let before = Declared::read(self).await.map_err(FailedCommit::from)?;
             // A copy: nobody can decide while a lock is held, and a large file takes a while.
-            let (present, revision) = {
+            let (present, tokens, revision) = {
                 let state = self.node.view.read();
-                (state.graph.clone(), state.revision.number())
+                let tokens = Arc::clone(&state.tokens);
+                (state.graph.clone(), tokens, state.revision.number())
             };
-            let mut plan = Plan::new(self, options, &present, revision);
+            let mut plan = Plan::new(self, options, (&present, tokens), revision);
             let after = plan.work_out(declaration, &before)?;
             let (mut work, steps) = plan.into_work()?;
             before.replace_with(&after, self.tenant(), &mut work);
@@ -94,11 +102,12 @@ impl Kavach {
         options: &ApplyOptions,
     ) -> Result<(Graph, Graph, Vec<Step>), ApplyError> {
         let before = Declared::read(self).await.map_err(FailedCommit::from)?;
-        let (present, revision) = {
+        let (present, tokens, revision) = {
             let state = self.node.view.read();
-            (state.graph.clone(), state.revision.number())
+            let tokens = Arc::clone(&state.tokens);
+            (state.graph.clone(), tokens, state.revision.number())
         };
-        let mut plan = Plan::new(self, options, &present, revision);
+        let mut plan = Plan::new(self, options, (&present, tokens), revision);
         plan.work_out(declaration, &before)?;
         let (graph, steps) = (plan.graph, plan.steps);
         Ok((present, graph, steps))
@@ -130,7 +139,7 @@ impl<'a> Plan<'a> {
     fn new(
         kavach: &'a Kavach,
         options: &'a ApplyOptions,
-        present: &'a Graph,
+        (present, tokens): (&'a Graph, Arc<Book>),
         revision: u64,
     ) -> Self {
         Self {
@@ -144,6 +153,8 @@ impl<'a> Plan<'a> {
             writes: HashMap::new(),
             erases: Vec::new(),
             events: Vec::new(),
+            tokens,
+            keys: Work::default(),
             steps: Vec::new(),
             problems: Vec::new(),
             named_agents: Vec::new(),
@@ -217,12 +228,45 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
+    /// Registers a holder key for an agent that is planned, or there.
+    pub(super) fn register(
+        &mut self,
+        agent: AgentId,
+        registration: &Registration,
+    ) -> Result<Result<(), Refusal>, ApplyError> {
+        let tenant = self.tenant();
+        let known = (&self.graph, &*self.tokens);
+        let mut work = match to_register(known, (tenant, agent), registration, self.now) {
+            Ok(work) => work,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let about = about_key(&self.graph, tenant, agent, &registration.key());
+        let kind = kavach_audit::EventKind::HolderKeyAdded;
+        let event = self.kavach.event_of(kind, None, about, self.revision);
+        self.events.push(event.map_err(ChangeError::from)?);
+        let key = RecordKey::Agent(tenant, agent);
+        let stamp = self.present.stamp(&key);
+        self.expected.entry(key).or_insert(stamp);
+        for (key, bytes) in &work.puts {
+            let record = kavach_store::Record {
+                bytes: bytes.clone(),
+                version: Version::from_u64(0),
+            };
+            let book = Arc::make_mut(&mut self.tokens);
+            let applied = book.apply(key.space().name(), key.bytes(), Some(&record));
+            applied.map_err(FailedCommit::from)?;
+        }
+        self.keys.expectations.append(&mut work.expectations);
+        self.keys.puts.append(&mut work.puts);
+        Ok(Ok(()))
+    }
+
     fn into_work(self) -> Result<(Work, Vec<Step>), ApplyError> {
         let mut records: Vec<Record> = self.writes.into_values().collect();
         records.sort_by_key(Record::rank);
         let mut work = Work {
             events: self.events,
-            ..Work::default()
+            ..self.keys
         };
         for (key, stamp) in self.expected {
             let expect = match stamp {

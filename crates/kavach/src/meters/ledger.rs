@@ -313,7 +313,7 @@ impl Staged {
 
 /// The end of the line that a call was made by.
 fn caller_in(event: &Event) -> Option<Leaf> {
-    let hop = event.line.last()?;
+    let hop = event.rested_on().last()?;
     Some(
         hop.delegation
             .map_or(Leaf::Root(hop.agent), Leaf::Delegation),

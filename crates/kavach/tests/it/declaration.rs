@@ -24,6 +24,7 @@ fn agent(called: &str, permissions: &[&str]) -> DeclaredAgent {
             .collect(),
         end: DeclaredEnd::Never,
         metadata: Default::default(),
+        holder_keys: Vec::new(),
     }
 }
 

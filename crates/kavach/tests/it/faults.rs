@@ -364,6 +364,7 @@ fn declaration(agents: usize) -> Declaration {
         permissions: vec!["read:app:**".parse().unwrap()],
         end: DeclaredEnd::Never,
         metadata: long_notes(),
+        holder_keys: Vec::new(),
     });
     Declaration {
         agents: agents.collect(),

@@ -25,6 +25,7 @@ mod privacy;
 mod races;
 mod story;
 mod tenants;
+mod tokens;
 mod trail;
 mod trust;
 mod who;

@@ -325,6 +325,7 @@ fn declaration(dice: &mut Dice, now: Timestamp) -> Declaration {
                 _ => DeclaredEnd::Never,
             },
             metadata: Default::default(),
+            holder_keys: Vec::new(),
         });
     }
     for _ in 0..dice.below(6) {
