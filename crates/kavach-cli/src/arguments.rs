@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     agent, analyze, apply, approval, audit, authorize, blast_radius, completions, delegate,
-    delegation, demo, explain, guardrail, owner, permissions, remaining, replay, settle, shadow,
-    spawn, store, test, tools, trust, what_if, who_can,
+    delegation, demo, explain, guardrail, keys, owner, permissions, remaining, replay, settle,
+    shadow, spawn, store, test, token, tools, trust, what_if, who_can,
 };
 
 mod ending;
@@ -92,6 +92,8 @@ pub(crate) enum Command {
     Spawn(spawn::Spawn),
     Delegation(delegation::Delegation),
     Guardrail(guardrail::Guardrail),
+    Token(token::Token),
+    Keys(keys::Keys),
     Explain(explain::Explain),
     Permissions(permissions::Permissions),
     Remaining(remaining::Remaining),

@@ -14,6 +14,7 @@ pub(crate) mod delegation;
 pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod guardrail;
+pub(crate) mod keys;
 pub(crate) mod owner;
 pub(crate) mod permissions;
 pub(crate) mod remaining;
@@ -23,6 +24,7 @@ pub(crate) mod shadow;
 pub(crate) mod spawn;
 pub(crate) mod store;
 pub(crate) mod test;
+pub(crate) mod token;
 pub(crate) mod tools;
 pub(crate) mod trust;
 pub(crate) mod what_if;
@@ -50,6 +52,8 @@ pub(crate) async fn run(
         Command::Spawn(spawn) => spawn.run(data, console).await,
         Command::Delegation(delegation) => delegation.run(data, console).await,
         Command::Guardrail(guardrail) => guardrail.run(data, console).await,
+        Command::Token(token) => token.run(data, console).await,
+        Command::Keys(keys) => keys.run(data, console).await,
         Command::Explain(explain) => explain.run(data, console).await,
         Command::Permissions(permissions) => permissions.run(data, console).await,
         Command::Remaining(remaining) => remaining.run(data, console).await,

@@ -6,7 +6,9 @@ use std::io;
 
 use kavach::audit::shown;
 use kavach::declare::ApplyError;
-use kavach::{CannotDecide, ChangeError, OpenError, ParseError, Reason, Refusal, StoreError};
+use kavach::{
+    CannotDecide, ChangeError, OpenError, ParseError, Reason, Refusal, StoreError, TokenError,
+};
 
 use crate::limits::SHOWN_TEXT_CHARS_MAX;
 
@@ -135,6 +137,15 @@ macro_rules! from_error {
             }
         })*
     };
+}
+
+impl From<TokenError> for Failure {
+    fn from(error: TokenError) -> Self {
+        if let TokenError::Refused(refusal) = error {
+            return refusal.into();
+        }
+        Self::Error(with_causes(&error))
+    }
 }
 
 from_error! { CannotDecide, OpenError, ParseError, StoreError, }

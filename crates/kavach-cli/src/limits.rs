@@ -33,3 +33,11 @@ pub(crate) const TEST_FILES_MAX: usize = 10_000;
 pub(crate) const TAIL_EVENTS_MAX: usize = 100_000;
 /// Bytes of a file with the secret of a webhook: `whsec_` and 64 bytes in base64, with room for white space.
 pub(crate) const WEBHOOK_SECRET_BYTES_MAX: u64 = 256;
+/// Bytes of a file with a token as text: 16 KiB in base64, and room for white space.
+pub(crate) const TOKEN_FILE_BYTES_MAX: u64 = 32 * 1024;
+/// Bytes of a file with a holder's secret key: some 120 in PEM, and room for what tools write around it.
+pub(crate) const HOLDER_KEY_FILE_BYTES_MAX: u64 = 4 * 1024;
+/// Bytes of a file with a key set: what a verifier reads of one.
+pub(crate) const KEY_SET_FILE_BYTES_MAX: u64 = 16 * 1024;
+/// Bytes of a file with a revocation list: what a verifier reads of one.
+pub(crate) const REVOCATIONS_FILE_BYTES_MAX: u64 = 12 * 1024 * 1024;

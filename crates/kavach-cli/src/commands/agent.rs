@@ -11,6 +11,7 @@ use crate::paint::Ink;
 mod create;
 mod forest;
 mod issued;
+mod key;
 mod list;
 mod resume;
 mod revoke;
@@ -38,6 +39,7 @@ enum Command {
     Show(show::Show),
     Update(update::Update),
     Rotate(rotate::Rotate),
+    Key(key::Key),
     Suspend(suspend::Suspend),
     Resume(resume::Resume),
     Revoke(revoke::Revoke),
@@ -52,6 +54,7 @@ impl Agent {
             Command::Show(show) => show.run(data, console).await,
             Command::Update(update) => update.run(data, console).await,
             Command::Rotate(rotate) => rotate.run(data, console).await,
+            Command::Key(key) => key.run(data, console).await,
             Command::Suspend(suspend) => suspend.run(data, console).await,
             Command::Resume(resume) => resume.run(data, console).await,
             Command::Revoke(revoke) => revoke.run(data, console).await,

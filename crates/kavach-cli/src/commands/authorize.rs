@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::PathBuf;
 
-use kavach::{Authorization, Decision, Kavach, Reason, Timestamp};
+use kavach::{Authorization, Caller, Decision, Kavach, Reason, Timestamp};
 
+use crate::commands::token::presentation;
 use crate::console::Console;
 use crate::data::{Data, shown_path};
 use crate::failure::{Exit, Failure};
@@ -26,19 +27,24 @@ one object a line out, in order:
   {\"decision\":\"allow\"|\"deny\"|\"needs_approval\",\"reason\",\"line\":[owner,agent,…],\"audit_id\",\"revision\"}
 A bad line gives {\"error\",\"line\"}, and the rest goes on.")]
 pub(crate) struct Authorize {
-    /// Who: a name or an id
-    #[arg(required_unless_present = "requests", requires = "action")]
-    agent: Option<String>,
-    /// What it wants to do
-    #[arg(requires = "resource")]
-    action: Option<String>,
-    /// To what
-    resource: Option<String>,
+    /// Who, by name or id, what they want to do, and to what; with --presentation only the latter two
+    #[arg(
+        value_names = ["AGENT", "ACTION", "RESOURCE"],
+        num_args = 0..=3,
+        required_unless_present = "requests"
+    )]
+    call: Vec<String>,
+    /// Whoever holds the token in this file calls; `-` is standard input. Name the service with --audience
+    #[arg(long, value_name = "FILE", requires = "audience", conflicts_with_all = ["requests", "simulate"])]
+    presentation: Option<PathBuf>,
+    /// The service that is called: its URL, as it writes itself
+    #[arg(long, value_name = "URL", conflicts_with = "requests")]
+    audience: Option<String>,
     /// What else is known, a JSON object: {"args"?,"ip"?,"cost"?,"audience"?,"request_id"?}
     #[arg(long, value_name = "JSON", conflicts_with = "requests")]
     context: Option<String>,
     /// Decide each line of this file instead; `-` is standard input
-    #[arg(long, value_name = "FILE", conflicts_with = "agent")]
+    #[arg(long, value_name = "FILE", conflicts_with = "call")]
     requests: Option<PathBuf>,
     /// Only say what the answer would be: nothing is debited or recorded
     #[arg(long)]
@@ -66,18 +72,40 @@ impl Authorize {
         }
     }
 
+    fn asked(&self) -> Result<Asked, Failure> {
+        let call: Vec<&str> = self.call.iter().map(String::as_str).collect();
+        match (&self.presentation, call.as_slice()) {
+            (None, [agent, action, resource]) => {
+                Asked::new(agent, action, resource).map_err(Failure::Error)
+            }
+            (Some(file), [action, resource]) => {
+                let caller = Caller::from(&presentation(file)?);
+                Asked::by(caller, action, resource).map_err(Failure::Error)
+            }
+            (None, [..]) => {
+                let words = "name an agent, an action and a resource: `kavach authorize searcher read \
+                             mcp:github:issues`";
+                Err(Failure::error(words))
+            }
+            (Some(_), [..]) => {
+                let words = "name an action and a resource: the presentation says who calls";
+                Err(Failure::error(words))
+            }
+        }
+    }
+
     async fn one(
         &self,
         manner: Manner,
         data: &Data,
         console: &mut Console,
     ) -> Result<Exit, Failure> {
-        let text = |field: &Option<String>| field.clone().unwrap_or_default();
-        let (agent, action, resource) =
-            (text(&self.agent), text(&self.action), text(&self.resource));
-        let mut asked = Asked::new(&agent, &action, &resource).map_err(Failure::Error)?;
+        let mut asked = self.asked()?;
         if let Some(json) = &self.context {
             asked.call.context = context_argument(json)?;
+        }
+        if let Some(audience) = &self.audience {
+            asked.call.context.audience = Some(audience.clone());
         }
         let at: Option<Timestamp> = self.at.as_deref().map(str::parse).transpose()?;
         let given = match manner {
@@ -157,6 +185,9 @@ fn print(console: &mut Console, manner: Manner, given: &Authorization) -> Result
         .paint
         .ink(ink, crate::requests::word(given.decision));
     console.line(format_args!("{word}  {given}"))?;
+    if let Some(refusal) = given.token_refusal {
+        console.line(console.paint.ink(Ink::Faint, refusal))?;
+    }
     if let (Decision::NeedsApproval, Some(id)) = (given.decision, given.approval) {
         let words = format_args!("waits as {id}; `kavach approval show {id}` tells more");
         console.line(console.paint.ink(Ink::Faint, words))?;

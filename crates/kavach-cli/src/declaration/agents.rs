@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use kavach::Base;
 use kavach::declare::DeclaredAgent;
+use kavach::token::{NotARegistration, Registration};
 use toml::de::DeValue;
 
 use super::places::FieldPlaces;
@@ -11,7 +12,7 @@ use super::reader::{Reader, Table};
 use super::rights::permissions;
 use crate::failure::quoted;
 
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "name",
     "owner",
     "kind",
@@ -19,6 +20,7 @@ const KEYS: [&str; 7] = [
     "expires_in",
     "expires_at",
     "metadata",
+    "holder_keys",
 ];
 
 /// The agent in this table, `None` if it has none, and where its fields stand.
@@ -35,6 +37,7 @@ pub(super) fn agent(
     let permissions = permissions(reader, table, base, &mut places);
     let end = reader.end(table, &mut places);
     let metadata = metadata(reader, table, &mut places);
+    let holder_keys = holder_keys(reader, table, &mut places);
     let agent = name.zip(owner).map(|(name, owner)| DeclaredAgent {
         name,
         owner,
@@ -42,8 +45,36 @@ pub(super) fn agent(
         permissions,
         end,
         metadata,
+        holder_keys,
     });
     (agent, places)
+}
+
+fn holder_keys(
+    reader: &mut Reader,
+    table: &Table<'_, '_>,
+    places: &mut FieldPlaces,
+) -> Vec<Registration> {
+    let Some(value) = table.entries.get("holder_keys") else {
+        return Vec::new();
+    };
+    places.note("holder_keys", value.span());
+    let DeValue::Array(array) = value.get_ref() else {
+        let words =
+            "`holder_keys` is not a list; write `[…]` of what `kavach token key --for` prints";
+        reader.fault(value.span(), words);
+        return Vec::new();
+    };
+    let mut keys = Vec::new();
+    for item in array.iter() {
+        let text = item.get_ref().as_str();
+        let read = text.map_or(Err(NotARegistration::default()), str::parse);
+        match read {
+            Ok(registration) => keys.push(registration),
+            Err(error) => reader.fault(item.span(), error.to_string()),
+        }
+    }
+    keys
 }
 
 fn metadata(

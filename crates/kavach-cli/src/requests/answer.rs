@@ -9,6 +9,12 @@ pub(crate) struct Answer {
     decision: &'static str,
     reason: &'static str,
     line: Vec<String>,
+    /// What is wrong with the token that was presented.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_refusal: Option<&'static str>,
+    /// The keys of everybody who held it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    holders: Vec<String>,
     /// The guardrail that denies it.
     #[serde(skip_serializing_if = "Option::is_none")]
     guardrail: Option<String>,
@@ -34,6 +40,12 @@ impl Answer {
             decision: word(given.decision),
             reason: given.reason().code(),
             line: given.line.clone(),
+            token_refusal: given.token_refusal.map(|refusal| refusal.code()),
+            holders: given
+                .holders
+                .iter()
+                .map(|held| held.key.to_string())
+                .collect(),
             guardrail: given.guardrail.as_ref().map(ToString::to_string),
             approval: given.approval.map(|id| id.to_string()),
             retry_at: given.retry_at.map(|at| at.to_string()),

@@ -54,7 +54,11 @@ impl Asked {
 
     /// A request of which nothing else is known.
     pub(crate) fn new(agent: &str, action: &str, resource: &str) -> Result<Self, String> {
-        let caller = caller(agent)?;
+        Self::by(caller(agent)?, action, resource)
+    }
+
+    /// The same by somebody who is known already.
+    pub(crate) fn by(caller: Caller, action: &str, resource: &str) -> Result<Self, String> {
         let action: Action = action.parse().map_err(in_field("action"))?;
         let resource: Resource = resource.parse().map_err(in_field("resource"))?;
         Ok(Self {

@@ -2,7 +2,7 @@
 
 use crate::shell::Shell;
 
-const COMMANDS: [&[&str]; 61] = [
+const COMMANDS: [&[&str]; 78] = [
     &[],
     &["demo"],
     &["apply"],
@@ -13,6 +13,10 @@ const COMMANDS: [&[&str]; 61] = [
     &["agent", "show"],
     &["agent", "update"],
     &["agent", "rotate"],
+    &["agent", "key"],
+    &["agent", "key", "add"],
+    &["agent", "key", "list"],
+    &["agent", "key", "remove"],
     &["agent", "suspend"],
     &["agent", "resume"],
     &["agent", "revoke"],
@@ -34,6 +38,19 @@ const COMMANDS: [&[&str]; 61] = [
     &["delegation"],
     &["delegation", "list"],
     &["delegation", "revoke"],
+    &["token"],
+    &["token", "key"],
+    &["token", "mint"],
+    &["token", "delegate"],
+    &["token", "invoke"],
+    &["token", "inspect"],
+    &["token", "verify"],
+    &["token", "revoke"],
+    &["token", "revocations"],
+    &["keys"],
+    &["keys", "list"],
+    &["keys", "rotate"],
+    &["keys", "export"],
     &["explain"],
     &["guardrail"],
     &["guardrail", "set"],

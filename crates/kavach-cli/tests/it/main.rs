@@ -33,6 +33,7 @@ mod policy_tests;
 mod server;
 mod shell;
 mod stores;
+mod tokens;
 mod trust;
 mod unprivileged;
 mod what_if;

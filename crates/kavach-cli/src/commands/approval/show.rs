@@ -47,6 +47,7 @@ fn print(console: &mut Console, request: &ApprovalRequest) -> Result<(), Failure
         request.line.last().map_or("", String::as_str),
     )?;
     field(console, "line", request.line.join(" > "))?;
+    fields(console, "token of", request.holders.iter().cloned())?;
     field(console, "action", &request.action)?;
     field(console, "resource", &request.resource)?;
     let arguments = match &request.args {

@@ -11,6 +11,8 @@ pub(super) struct Shown {
     state: &'static str,
     agent: String,
     line: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    holders: Vec<String>,
     action: String,
     resource: String,
     has_args: bool,
@@ -53,6 +55,7 @@ impl Shown {
             state: request.state.word(),
             agent: request.agent.to_string(),
             line: request.line.clone(),
+            holders: request.holders.clone(),
             action: request.action.to_string(),
             resource: request.resource.to_string(),
             has_args: request.args != ApprovalArgs::None,
