@@ -4,6 +4,7 @@ use kavach_core::{TenantId, Timestamp};
 
 use crate::chain::Chain;
 use crate::envelope::{self, Envelope};
+use crate::inspection::{Form, Inspection};
 use crate::key::{HolderKey, RootKey, Sign, TERMINAL_KEY};
 use crate::key_set::KeySet;
 use crate::limits::{COMPARISONS_MAX, TOKEN_BYTES_MAX};
@@ -31,7 +32,10 @@ pub fn token(bytes: &[u8]) {
             "{ends:?}"
         );
     }
+    let shown = Inspection::from_bytes(bytes);
     if let Ok(token) = Token::from_bytes(bytes) {
+        let shown = shown.map(|shown| (shown.form(), shown.fault()));
+        assert_eq!(shown, Ok((Form::Open, None)), "shown otherwise");
         assert_eq!(token.as_bytes(), bytes, "another token");
         let again: Result<Token, _> = token.to_string().parse();
         let again = again.map(|again| again.as_bytes().to_vec());

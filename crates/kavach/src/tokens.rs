@@ -11,6 +11,7 @@
 mod book;
 mod conditions;
 mod error;
+mod holder;
 mod holders;
 mod list;
 mod mint;
@@ -23,12 +24,13 @@ mod verifiers;
 
 pub(crate) use book::Book;
 pub use error::TokenError;
+pub use holder::Holder;
+pub(crate) use holder::{acting, further, refuse, words};
 pub use holders::HolderKeyInfo;
 pub(crate) use holders::{about_key, is_registered, to_register};
 pub use list::SignedRevocations;
 pub use mint::{Minted, NewToken};
-pub use presented::Holder;
-pub(crate) use presented::{Presented, Refused, acting, audience_of, further, refuse, words};
+pub(crate) use presented::{Presented, Refused, audience_of};
 pub(crate) use record::TOKEN_SPACES;
 pub use revoked::{NotRevocable, Revocable};
 pub use roots::RootKeyInfo;

@@ -116,7 +116,8 @@ impl Kavach {
         };
         let leaf = presented.leaf;
         let request = self.request(presented.agent(), call, 0);
-        let stale = state.broken || call.at_least.is_some_and(|least| revision < least);
+        let fresh = self.node.freshness.holds(state);
+        let stale = !fresh || call.at_least.is_some_and(|least| revision < least);
         let standing = if stale {
             Err((Reason::StaleState, None))
         } else {

@@ -159,6 +159,58 @@ impl Kavach {
     /// # Errors
     /// If the agent, or its line, does not hold, has no holder key, or does not cover what is asked for; if
     /// the parts do not make a token; if there is no master key; or the store fails.
+    ///
+    /// ```
+    /// use kavach::token::{ArgumentsHash, HolderKey, Moment, Narrowing, Nonce, Registration, Sign, TokenId};
+    /// use kavach::{Call, Kavach, MasterKey, MemoryStore, Mode, NewAgent, NewToken, Subject};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let master = MasterKey::from_bytes([1; 32]); // random, and kept outside the store
+    /// let kavach = Kavach::builder(MemoryStore::new()).master_key(master).open().await?;
+    /// let planner = NewAgent::new(Subject::user("alice")?, "planner").allow("*:mcp:github:*")?;
+    /// let planner = kavach.create_agent(planner).await?.id;
+    ///
+    /// // The planner has a key of its own, and proves it.
+    /// let key = HolderKey::from_bytes(&[2; 32]); // random
+    /// let registration = Registration::sign(&key, kavach.tenant(), &"planner".parse()?)?;
+    /// kavach.add_holder_key(&planner, &registration).await?;
+    /// let minted = kavach.mint(&NewToken::new(planner, "https://files.example").ttl_s(600)).await?;
+    ///
+    /// // Offline: the planner passes reading on to a helper's key, and the helper makes a call.
+    /// let (helper, now) = (HolderKey::from_bytes(&[3; 32]), kavach.now());
+    /// let narrower = minted.token.delegate(&key, &helper.public_key(), Narrowing {
+    ///     id: TokenId::from_bytes([4; 16]), // random
+    ///     to: "helper".parse()?,
+    ///     why: "to look at issues".parse()?,
+    ///     at: now,
+    ///     expires_at: None,
+    ///     max_depth: Some(0),
+    ///     audiences: None,
+    ///     permissions: Some(vec!["read:mcp:github:*".parse()?]),
+    ///     mode: Mode::Strict,
+    /// })?;
+    /// let (action, resource) = ("read".parse()?, "mcp:github:issues".parse()?);
+    /// let asked = kavach::token::Call {
+    ///     audience: "https://files.example".parse()?,
+    ///     action,
+    ///     resource,
+    ///     arguments: ArgumentsHash::of(b""),
+    /// };
+    /// let nonce = Nonce::from_bytes([5; 16]); // random
+    /// let shown = narrower.invoke(&helper, &asked, Moment { at: now, ttl_s: 60, nonce })?;
+    ///
+    /// // Online: it counts once, and only while everything behind it stands.
+    /// let mut call = Call::new(&shown, asked.action, asked.resource);
+    /// call.context.audience = Some("https://files.example".to_owned());
+    /// let answer = kavach.authorize_call(call.clone()).await?;
+    /// assert!(answer.is_allowed());
+    /// assert_eq!(answer.holders.len(), 2);
+    /// let again = kavach.authorize_call(call).await?;
+    /// assert_eq!(again.token_refusal.map(|refusal| refusal.code()), Some("replayed"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn mint(&self, new: &NewToken) -> Result<Minted, TokenError> {
         let audiences = new.audiences.iter().map(|text| text.parse());
         let audiences: Result<Vec<Audience>, _> = audiences.collect();

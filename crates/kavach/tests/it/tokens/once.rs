@@ -211,3 +211,33 @@ async fn it_stays_used_if_the_node_dies_between_the_commit_and_the_answer() {
     assert_eq!(desk.decide(&undone, READ).await, "refused: replayed");
     desk.world.check_log().await;
 }
+
+#[tokio::test]
+async fn a_node_that_does_not_know_what_others_changed_takes_none() {
+    use kavach::store::{Call as StoreCall, Fault, Faults, FaultyStore, When};
+    let store: Arc<dyn kavach::Store> = Arc::new(MemoryStore::new());
+    let clock = Arc::new(ManualClock::new(time(crate::world::NOW)));
+    let faults = Faults::new();
+    let builder = Kavach::builder(FaultyStore::new(store, faults.clone()));
+    let builder = builder.clock(Arc::clone(&clock) as _);
+    let builder = builder.master_key(MasterKey::from_bytes([7; 32]));
+    let kavach = builder.shared(Sharing::default()).open().await.unwrap();
+    let new = crate::world::new_agent("user:alice", "planner", &["*:mcp:github:*"]);
+    let planner = kavach.create_agent(new).await.unwrap();
+    register(&kavach, &planner.id, "planner", 0).await;
+    let token = kavach
+        .mint(&NewToken::new(planner.id, SERVICE))
+        .await
+        .unwrap()
+        .token;
+    faults.inject(StoreCall::Changes, When::Each, Fault::Unavailable);
+    clock.advance_s(1);
+    let presentation = present(&token, 1, kavach.now());
+    assert_eq!(
+        told(&make(&kavach, &presentation, READ).await),
+        "deny: stale_state"
+    );
+    faults.clear();
+    let presentation = present(&token, 2, kavach.now());
+    assert_eq!(told(&make(&kavach, &presentation, READ).await), "allow");
+}
