@@ -144,7 +144,6 @@ async fn root_keys_are_sealed_and_found_again() {
     let keys = desk.kavach().root_keys();
     assert_eq!(keys.len(), 1);
     let Desk { world, planner } = desk;
-    let file = std::fs::read(world.file()).unwrap();
     let world = world.reopen().await;
     let desk = Desk { world, planner };
     let second = desk.token().await;
@@ -153,12 +152,18 @@ async fn root_keys_are_sealed_and_found_again() {
     for token in [&first, &second] {
         assert_eq!(token.check(&published, desk.kavach().now()), Ok(()));
     }
-    // What lies in the file is no secret key of this public one.
-    let public = keys[0].key;
-    let secret = file
-        .windows(32)
-        .any(|bytes| HolderKey::from_bytes(bytes.try_into().unwrap()).public_key() == public);
-    assert!(!secret);
+    // What lies in the store is no secret key of this public one.
+    let secrets = kavach::store::Space::quiet("token_root_secret");
+    let sealed = crate::world::scan(&*desk.world.store, secrets).await;
+    assert_eq!(sealed.len(), 1);
+    for bytes in sealed.values() {
+        let mut parts = bytes.windows(32);
+        let secret = |part: &[u8]| HolderKey::from_bytes(part.try_into().unwrap()).public_key();
+        assert!(!parts.any(|part| secret(part) == keys[0].key));
+    }
+    desk.kavach().rotate_root_key(0).await.unwrap();
+    let sealed = crate::world::scan(&*desk.world.store, secrets).await;
+    assert_eq!(sealed.len(), 1, "the secret of the one before is gone");
 }
 
 #[tokio::test]
