@@ -182,3 +182,20 @@ async fn a_key_that_was_removed_ends_all_that_went_through_it() {
         .await;
     assert!(none.unwrap_err().to_string().contains("no holder key"));
 }
+
+#[tokio::test]
+async fn no_token_is_minted_for_a_key_that_is_taken_away_meanwhile() {
+    use crate::world::poll_once;
+    let desk = Desk::new(&["*:mcp:github:*"]).await;
+    let kavach = desk.kavach();
+    desk.token().await;
+    let (planner, key) = (desk.planner.id, public(0));
+    let mut removing = Box::pin(kavach.remove_holder_key(&planner, &key));
+    assert!(poll_once(&mut removing).is_pending());
+    // It is there when the token is worked out, and gone when that is to be recorded.
+    assert_eq!(kavach.holder_keys(&planner)[0].removed_at, None);
+    let new = desk.new_token();
+    let minted = kavach.mint(&new).await;
+    removing.await.unwrap();
+    assert!(minted.unwrap_err().to_string().contains("no holder key"));
+}
