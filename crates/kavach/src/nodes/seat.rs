@@ -84,6 +84,17 @@ impl Seat {
                     });
                 }
                 Err(error) if matches!(error.kind(), StoreErrorKind::Conflict(_)) => {}
+                // Who may only look takes no seat: it writes nothing, and is in nobody's way.
+                Err(error)
+                    if *error.kind() == StoreErrorKind::ReadOnly && seating == Seating::Alone =>
+                {
+                    let version = Version::from_u64(0);
+                    return Ok(Self {
+                        key,
+                        version,
+                        record,
+                    });
+                }
                 Err(error) => return Err(error.into()),
             }
         }
