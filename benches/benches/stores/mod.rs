@@ -8,6 +8,11 @@ use kavach_benches::Failed;
 use kavach_store_redb::RedbStore;
 use kavach_store_sqlx::{PostgresOptions, PostgresStore, SqliteStore};
 
+#[expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "it is test code, and ends a measurement as it ends a test"
+)]
 #[path = "../../../crates/kavach-store-sqlx/tests/it/postgres/server.rs"]
 mod server;
 
@@ -17,7 +22,7 @@ const NAMES: [&str; 3] = ["redb", "sqlite", "postgres"];
 pub(crate) fn asked_for() -> Vec<&'static str> {
     let asked: Vec<String> = std::env::args().skip(1).collect();
     let named = |name: &&str| asked.iter().any(|asked| asked == name);
-    if NAMES.iter().any(|name| named(name)) {
+    if NAMES.iter().any(named) {
         return NAMES.into_iter().filter(named).collect();
     }
     NAMES.to_vec()

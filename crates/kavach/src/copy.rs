@@ -60,9 +60,8 @@ pub enum CopyError {
 /// and reads everything again in both. `tenants` are copied besides those that have records; `progress` is
 /// told how many records and events were written so far.
 ///
-/// Nobody may write to either meanwhile. Versions and revisions are those of the target, so approvals that
-/// are bound to a version must be given again. Names and client addresses stay sealed under the same
-/// master key.
+/// Nobody may write to either meanwhile. Versions and revisions count anew in the target, so nobody may go
+/// on with one that the source gave. Names and client addresses stay sealed under the same master key.
 ///
 /// # Errors
 /// [`CopyError`] says what is in the way. After a failure of a store, call it again.

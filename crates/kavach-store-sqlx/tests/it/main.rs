@@ -1,7 +1,6 @@
 //! The SQL backends, from outside.
 
 #![expect(
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,

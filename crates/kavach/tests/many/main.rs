@@ -1,7 +1,6 @@
 //! Many nodes on one database that goes wrong: simulated, and as processes on a real one.
 
 #![expect(
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,

@@ -83,8 +83,10 @@ async fn copy(data: &Data, console: &Console, from: &Place, to: &Place) -> Resul
     progress.end();
     source.close().await;
     target.close().await;
-    copied.map_err(|error| match error {
-        CopyError::Store(error) => error.into(),
-        other => Failure::error(with_causes(&other)),
+    copied.map_err(|error| {
+        if let CopyError::Store(error) = error {
+            return error.into();
+        }
+        Failure::error(with_causes(&error))
     })
 }

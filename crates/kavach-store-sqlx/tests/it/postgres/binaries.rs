@@ -25,7 +25,9 @@ pub(crate) fn as_nobody(command: &str, folder: &Path) -> Command {
         let who = ["postgres", "nobody"]
             .into_iter()
             .find(|who| user_exists(who));
-        let who = who.expect("there is no user `postgres` or `nobody` to run PostgreSQL as");
+        let who = who.unwrap_or_else(|| {
+            panic!("there is no user `postgres` or `nobody` to run PostgreSQL as")
+        });
         let (user, group) = (id(&["-u", who]), id(&["-g", who]));
         chown(folder, Some(user), Some(group)).unwrap();
         command.uid(user).gid(group);
@@ -54,9 +56,11 @@ pub(crate) fn binaries() -> PathBuf {
     let has_both =
         |folder: &PathBuf| folder.join("initdb").is_file() && folder.join("postgres").is_file();
     let found = folders.into_iter().find(has_both);
-    found.expect(
-        "there is no PostgreSQL here; install its server, such as `apt-get install postgresql`",
-    )
+    found.unwrap_or_else(|| {
+        panic!(
+            "there is no PostgreSQL here; install its server, such as `apt-get install postgresql`"
+        )
+    })
 }
 
 /// The number in a path such as `postgresql/15/bin`, so that the newest comes first.

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,11 +16,11 @@ static SERVER: LazyLock<Server> = LazyLock::new(|| {
     std::thread::spawn(Server::start).join().unwrap()
 });
 
-/// Keeps the server running: whoever watches over it reads from this pipe, which ends with our process,
-/// however it ends.
+/// Keeps the server running: whoever watches over it reads from a pipe of ours, which ends with our
+/// process, however it ends.
 pub(crate) struct Server {
     folder: PathBuf,
-    _lifeline: ChildStdin,
+    _watch: Child,
 }
 
 /// Makes a database cluster, runs the server until the lifeline ends, and cleans up.
@@ -64,7 +64,7 @@ impl Server {
         let told = BufReader::new(watch.stdout.take().unwrap()).read_line(&mut ready);
         let server = Self {
             folder,
-            _lifeline: watch.stdin.take().unwrap(),
+            _watch: watch,
         };
         assert!(
             told.is_ok() && ready == "ready\n",
