@@ -42,6 +42,8 @@ mod postgres;
 mod records;
 mod schema;
 mod shown;
+#[cfg(test)]
+mod small;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod task;

@@ -28,14 +28,15 @@ pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// of a commit must not hold up all others.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Commits that the change feed reaches back: each holds one change at least, so this is sixteen times
-/// what the contract asks for.
-pub const FEED_COMMITS_MAX: u64 = 64 * 1024;
+/// what the contract asks for. (The tests inside the crate have a short feed, to see it forget.)
+pub const FEED_COMMITS_MAX: u64 = if cfg!(test) { 128 } else { 64 * 1024 };
 /// Commits after which those that are too old are forgotten together.
 pub const FEED_TRIM_EVERY: u64 = 64;
 /// Bytes of records or events in one page, beyond the first. Keeps a page in memory.
 pub const PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Entries of an index that one page of the trail walks through where most of them do not match.
-pub const SCAN_ENTRIES_MAX: usize = 16 * 1024;
+/// Entries of an index that one page of the trail walks through where most of them do not match. (The tests
+/// inside the crate have small pages, to meet many of them.)
+pub const SCAN_ENTRIES_MAX: usize = if cfg!(test) { 8 } else { 16 * 1024 };
 /// Characters in a prefix or in the name of a schema. PostgreSQL cuts names off at 63 bytes, and ours
 /// stand behind it.
 pub const PREFIX_CHARS_MAX: usize = 30;

@@ -7,7 +7,7 @@ use kavach_store::kavach_core::{
     AgentId, DelegationId, EventId, LogId, Reason, RecordKey, SubjectId, TenantId, Timestamp,
 };
 use kavach_store::records::key_of;
-use kavach_store::{Batch, Expect, Key, Migration, Revision, Space, Store};
+use kavach_store::{Batch, Expect, Key, Migration, Space, Store};
 
 use crate::trail::{Dialect, Scan, Statement};
 
@@ -94,6 +94,7 @@ fn event(number: u64) -> Event {
 /// Fills a fresh store, and calls everything that there is to call.
 pub(crate) async fn exercise(store: &dyn Store) {
     const QUIET: Space = Space::quiet("plans");
+    const GRAPH: Space = Space::graph("plans_graph");
 
     store.migrate(Migration::Apply).await.unwrap();
     let all: Vec<u128> = (0..AGENTS).collect();
@@ -133,7 +134,16 @@ pub(crate) async fn exercise(store: &dyn Store) {
     ] {
         store.scan(QUIET, range, 10).await.unwrap();
     }
-    store.changes(Revision::ZERO, 10).await.unwrap();
+    let newest = store.health().await.unwrap().revision;
+    for number in 0..3_u64 {
+        let put = vec![(Key::new(GRAPH, number.to_be_bytes()), vec![])];
+        let batch = Batch {
+            puts: put,
+            ..Batch::default()
+        };
+        store.commit(batch).await.unwrap();
+    }
+    store.changes(newest, 10).await.unwrap();
     store.health().await.unwrap();
     store.migrate(Migration::Check).await.unwrap();
 }

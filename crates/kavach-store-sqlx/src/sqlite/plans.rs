@@ -1,8 +1,12 @@
 //! How SQLite runs our statements.
 
+use std::sync::Arc;
+
+use kavach_store::Store;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::plans::{SMALL, VIEWS, documented, exercise, questions};
+use crate::small;
 use crate::sqlite::SqliteStore;
 use crate::trail::Dialect;
 
@@ -71,4 +75,54 @@ async fn documented_queries_find_something_without_reading_whole_tables() {
         assert!(!found.is_empty(), "{sql}\nfinds nothing");
         check(&mut connection, sql).await;
     }
+}
+
+async fn empty() -> (tempfile::TempDir, SqliteStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("kavach.sqlite"))
+        .await
+        .unwrap();
+    (folder, store)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_is_synced() {
+    let (_folder, store) = empty().await;
+    let mut writer = store.shared.writer.acquire().await.unwrap();
+    for (pragma, want) in [
+        ("journal_mode", "wal"),
+        ("synchronous", "2"),
+        ("trusted_schema", "0"),
+    ] {
+        let sql = AssertSqlSafe(format!(
+            "SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}"
+        ));
+        let found: String = sqlx::query_scalar(sql)
+            .fetch_one(&mut *writer)
+            .await
+            .unwrap();
+        assert_eq!(found, want, "{pragma}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_feed_forgets_what_is_too_old() {
+    let (_folder, store) = empty().await;
+    small::the_feed_forgets(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_on_which_little_matches_join_up() {
+    let (_folder, store) = empty().await;
+    small::sparse_pages_join_up(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_held_too() {
+    let (folder, store) = empty().await;
+    store.migrate(kavach_store::Migration::Apply).await.unwrap();
+    let other = SqliteStore::open(folder.path().join("kavach.sqlite"))
+        .await
+        .unwrap();
+    small::nothing_is_held_too([Arc::new(store), Arc::new(other)]).await;
 }
