@@ -114,6 +114,9 @@ impl Chain {
         let (authority, new) = Authority::read(block.payload, &symbols)
             .map_err(|unreadable| unreadable.in_block(0))?;
         symbols.extend(&new.symbols);
+        if new.text_bytes > TEXT_BYTES_MAX {
+            return Err(Refusal::TooMuchWork);
+        }
         let key = next_key(block, &authority.holder, 0, known)?;
         let until = authority.bounds.until;
         if authority.issued_at >= until || authority.not_before >= until {

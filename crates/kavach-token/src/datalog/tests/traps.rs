@@ -95,6 +95,36 @@ fn the_text_of_a_presentation_is_what_the_library_reads() {
 }
 
 #[test]
+fn the_librarys_millisecond_on_the_wall_decides_nothing() {
+    // Sixteen blocks with ten rights each take several, and are decided all the same.
+    let names: Vec<String> = (0..10)
+        .map(|name| format!("read:mcp:github:r{name}"))
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut deep = crate::scene::mint(&names);
+    deep.max_depth = 14;
+    let mut token = crate::Token::mint(&root(), deep).unwrap();
+    for number in 1..=14 {
+        let (by, to) = (holder(number - 1), holder(number).public_key());
+        let narrowing = crate::scene::narrowing(number);
+        token = token.delegate(&by, &to, narrowing).unwrap();
+    }
+    let call = call("read", "mcp:github:r9");
+    let presentation = token.invoke(&holder(14), &call, moment(1)).unwrap();
+    let biscuit = Biscuit::from(presentation.as_bytes(), library_root()).unwrap();
+    assert_eq!(biscuit.block_count(), 16);
+    let denied = Err(DatalogRefusal::Denied);
+    assert_eq!(
+        evaluated(presentation.as_bytes(), "read", "mcp:github:r9"),
+        Ok(())
+    );
+    assert_eq!(
+        evaluated(presentation.as_bytes(), "read", "mcp:github:r8"),
+        denied
+    );
+}
+
+#[test]
 fn one_hostile_join_costs_nothing() {
     // Six predicates over 40 facts: 40^6 combinations, in a block that any holder can write.
     let mut code = String::new();
