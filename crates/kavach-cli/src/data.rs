@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kavach::audit::shown;
-use kavach::{Kavach, MasterKey, MemoryStore, OpenError, StoreError, StoreErrorKind, TenantId};
+use kavach::{
+    Kavach, MasterKey, MemoryStore, OpenError, Sharing, StoreError, StoreErrorKind, TenantId,
+};
 
 use crate::console::Console;
 use crate::failure::{Failure, with_causes};
@@ -172,6 +174,9 @@ impl Data {
         let mut builder = Kavach::builder(Arc::clone(&opened.store)).master_key(key);
         if let Some(hook) = hook {
             builder = builder.approval_listener(hook);
+        }
+        if self.place.is_shared() {
+            builder = builder.shared(Sharing::default());
         }
         match builder.open().await {
             Ok(kavach) => Ok(Session {

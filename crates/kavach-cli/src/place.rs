@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use kavach::store::ReadOnly;
 use kavach::{MemoryStore, Store, StoreError, StoreErrorKind};
 use kavach_store_redb::RedbStore;
 #[cfg(feature = "postgres")]
@@ -122,6 +123,17 @@ impl Opened {
         }
     }
 
+    /// Nothing is written by who only looks.
+    fn opened_for(self, purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::Changing => self,
+            Purpose::Looking => Self {
+                store: Arc::new(ReadOnly::new(self.store)),
+                closer: self.closer,
+            },
+        }
+    }
+
     fn plain(store: impl Store + 'static) -> Self {
         Self {
             store: Arc::new(store),
@@ -136,8 +148,16 @@ impl Place {
         match self {
             Self::Redb(path) => Ok(Opened::plain(open_redb(path.clone(), purpose).await?)),
             Self::Memory => Ok(Opened::plain(MemoryStore::new())),
-            Self::Sqlite(path) => open_sqlite(path).await,
-            Self::Postgres(url) => open_postgres(url),
+            Self::Sqlite(path) => Ok(open_sqlite(path).await?.opened_for(purpose)),
+            Self::Postgres(url) => Ok(open_postgres(url)?.opened_for(purpose)),
+        }
+    }
+
+    /// Whether other processes may have it open at the same time.
+    pub(crate) fn is_shared(&self) -> bool {
+        match self {
+            Self::Sqlite(_) | Self::Postgres(_) => true,
+            Self::Redb(_) | Self::Memory => false,
         }
     }
 

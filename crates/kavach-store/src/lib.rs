@@ -40,6 +40,7 @@ pub mod fuzz;
 mod key;
 pub mod limits;
 mod memory;
+mod read_only;
 pub mod records;
 mod store;
 mod vault;
@@ -57,6 +58,7 @@ pub use error::{StoreError, StoreErrorKind};
 pub use faulty::{Call, Fault, Faults, FaultyStore, Gate, When};
 pub use key::{Key, Space, SpaceKind};
 pub use memory::MemoryStore;
+pub use read_only::ReadOnly;
 pub use store::{
     AuditCursor, AuditPage, Change, ChangesPage, Health, Migration, Record, ScanPage, SchemaState,
     Snapshot, Store,

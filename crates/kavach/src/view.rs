@@ -278,11 +278,7 @@ async fn read_records(store: &dyn Store) -> Result<(Vec<(Record, Stamp)>, Revisi
 fn graph_of(mut records: Vec<(Record, Stamp)>) -> Result<Graph, GraphError> {
     // What is cited comes before what cites it.
     records.sort_by_key(|(record, _)| record.rank());
-    let mut graph = Graph::new();
-    for (record, stamp) in records {
-        graph.apply(record, stamp)?;
-    }
-    Ok(graph)
+    Graph::load(records)
 }
 
 /// The record under `key`; `None` if there is none.

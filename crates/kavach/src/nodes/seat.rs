@@ -25,7 +25,8 @@ const VERSION: u32 = 1;
 #[derive(Clone, Debug)]
 pub(crate) struct Seat {
     key: Key,
-    version: Version,
+    /// `None` for who may only look: it has none.
+    version: Option<Version>,
     record: SeatRecord,
 }
 
@@ -76,7 +77,7 @@ impl Seat {
             let Plan { key, record, batch } = plan;
             match store.commit(batch).await {
                 Ok(committed) => {
-                    let version = committed.version;
+                    let version = Some(committed.version);
                     return Ok(Self {
                         key,
                         version,
@@ -85,10 +86,8 @@ impl Seat {
                 }
                 Err(error) if matches!(error.kind(), StoreErrorKind::Conflict(_)) => {}
                 // Who may only look takes no seat: it writes nothing, and is in nobody's way.
-                Err(error)
-                    if *error.kind() == StoreErrorKind::ReadOnly && seating == Seating::Alone =>
-                {
-                    let version = Version::from_u64(0);
+                Err(error) if *error.kind() == StoreErrorKind::ReadOnly => {
+                    let version = None;
                     return Ok(Self {
                         key,
                         version,
@@ -114,7 +113,8 @@ impl Seat {
 
     /// What every commit of the node expects.
     pub(crate) fn expectation(&self) -> (Key, Expect) {
-        (self.key.clone(), Expect::Version(self.version))
+        let expect = self.version.map_or(Expect::Absent, Expect::Version);
+        (self.key.clone(), expect)
     }
 
     /// The revision that it said it had come to.
@@ -141,7 +141,7 @@ impl Seat {
 
     /// The renewal has landed with this version.
     pub(crate) fn renew(&mut self, renewal: Renewal, version: Version) {
-        (self.record, self.version) = (renewal.0, version);
+        (self.record, self.version) = (renewal.0, Some(version));
     }
 
     /// Whether the node has its store for itself.
@@ -160,7 +160,7 @@ impl Seat {
         if record.run != self.record.run {
             return Err(lost());
         }
-        (self.record, self.version) = (record, found.version);
+        (self.record, self.version) = (record, Some(found.version));
         Ok(())
     }
 
@@ -169,6 +169,9 @@ impl Seat {
     /// # Errors
     /// If the store fails, or another process has the seat already.
     pub(crate) async fn leave(self, store: &dyn Store) -> Result<(), StoreError> {
+        if self.version.is_none() {
+            return Ok(());
+        }
         let expectation = self.expectation();
         let record = SeatRecord {
             taken: false,

@@ -12,6 +12,9 @@ use crate::paint::Ink;
 pub(crate) struct Revoke {
     /// Its name or id
     agent: String,
+    /// Return only once no node says yes by it any more; without this, every node follows within half a second
+    #[arg(long)]
+    wait: bool,
 }
 
 impl Revoke {
@@ -20,6 +23,9 @@ impl Revoke {
             .change(async |kavach| {
                 let agent = lookup::agent(kavach, &self.agent)?;
                 let done = kavach.revoke_agent(&agent.id).await?;
+                if self.wait {
+                    kavach.wait_for_all(done.revision).await;
+                }
                 Ok((agent, done))
             })
             .await?;

@@ -15,6 +15,9 @@ pub(crate) struct Revoke {
     /// Its id, as `delegation list` prints it
     #[arg(value_name = "ID")]
     delegation: String,
+    /// Return only once no node says yes by it any more; without this, every node follows within half a second
+    #[arg(long)]
+    wait: bool,
 }
 
 impl Revoke {
@@ -37,6 +40,9 @@ impl Revoke {
                     .delegation(&id)
                     .ok_or_else(|| Failure::error(words()))?;
                 let done = kavach.revoke_delegation(&id).await?;
+                if self.wait {
+                    kavach.wait_for_all(done.revision).await;
+                }
                 let names = [known.from, known.to].map(|agent| lookup::name_of(kavach, agent));
                 Ok((names, done))
             })

@@ -13,13 +13,22 @@ use crate::paint::Ink;
 pub(crate) struct Revoke {
     /// Who: user:NAME or service:NAME
     subject: String,
+    /// Return only once no node says yes by it any more; without this, every node follows within half a second
+    #[arg(long)]
+    wait: bool,
 }
 
 impl Revoke {
     pub(crate) async fn run(self, data: &Data, console: &mut Console) -> Result<Exit, Failure> {
         let owner: Subject = self.subject.parse()?;
         let done = data
-            .change(async |kavach| Ok(kavach.revoke_owner(&owner).await?))
+            .change(async |kavach| {
+                let done = kavach.revoke_owner(&owner).await?;
+                if self.wait {
+                    kavach.wait_for_all(done.revision).await;
+                }
+                Ok(done)
+            })
             .await?;
         told(
             console,
