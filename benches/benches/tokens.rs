@@ -34,7 +34,10 @@ fn main() -> Result<(), Failed> {
         return Ok(());
     }
     let holders: Vec<String> = HOPS.iter().map(ToString::to_string).collect();
-    println!("| token | verify us, {} holders | prove us | bytes |", holders.join(" / "));
+    println!(
+        "| token | verify us, {} holders | prove us | bytes |",
+        holders.join(" / ")
+    );
     println!("| --- | ---: | ---: | ---: |");
     row::<Cold>()?;
     row::<Warm>()?;

@@ -24,7 +24,10 @@ impl Scheme for Biscuits {
         let root = KeyPair::new();
         let mut builder = Biscuit::builder();
         for name in NAMES {
-            let right = fact("right", &[string("mcp:github"), string(name), string("read")]);
+            let right = fact(
+                "right",
+                &[string("mcp:github"), string(name), string("read")],
+            );
             builder = builder.fact(right)?;
         }
         let mut biscuit = builder.build(&root)?;

@@ -33,10 +33,17 @@ fn token(number: usize, rights: &[&str]) -> Result<String, Failed> {
     let claims = Claims {
         exp: 4_000_000_000,
         aud: SERVICE.to_owned(),
-        rights: rights.iter().map(|name| format!("read:mcp:github:{name}")).collect(),
+        rights: rights
+            .iter()
+            .map(|name| format!("read:mcp:github:{name}"))
+            .collect(),
         cnf: key(number + 1).public_key().to_string(),
     };
-    Ok(encode(&Header::new(Algorithm::EdDSA), &claims, &encoding(&key(number)))?)
+    Ok(encode(
+        &Header::new(Algorithm::EdDSA),
+        &claims,
+        &encoding(&key(number)),
+    )?)
 }
 
 fn read(token: &str, signer: &[u8; 32]) -> Option<Claims> {

@@ -73,6 +73,11 @@ impl Scheme for Macaroons {
     }
 
     fn bytes(&self, proof: &Macaroon) -> usize {
-        proof.caveats.iter().map(|caveat| caveat.len() + 4).sum::<usize>() + 48
+        proof
+            .caveats
+            .iter()
+            .map(|caveat| caveat.len() + 4)
+            .sum::<usize>()
+            + 48
     }
 }

@@ -70,9 +70,19 @@ fn narrowing(number: usize) -> Result<Narrowing, Failed> {
 }
 
 fn verifier(chains: usize) -> Result<Verifier, Failed> {
-    let keys = KeySet::new(ISSUER.parse()?, TenantId::DEFAULT, root().public_key(), now());
+    let keys = KeySet::new(
+        ISSUER.parse()?,
+        TenantId::DEFAULT,
+        root().public_key(),
+        now(),
+    );
     let replays = ReplayCache::danger_first_start(1_000_000);
-    let verifier = Verifier::new(SERVICE.parse()?, keys, Revocations::danger_ignored(), replays);
+    let verifier = Verifier::new(
+        SERVICE.parse()?,
+        keys,
+        Revocations::danger_ignored(),
+        replays,
+    );
     Ok(verifier.with_chains(chains))
 }
 
@@ -126,9 +136,15 @@ impl Ours {
     }
 
     fn accepts(&self, proof: &Presentation, name: &str) -> bool {
-        let call = if name == ASKED { &self.call } else { &self.forbidden };
+        let call = if name == ASKED {
+            &self.call
+        } else {
+            &self.forbidden
+        };
         let request = Request::new(&call.action, &call.resource, call.arguments);
-        self.verifier.verify(proof.as_bytes(), &request, now()).is_ok()
+        self.verifier
+            .verify(proof.as_bytes(), &request, now())
+            .is_ok()
     }
 }
 
@@ -188,7 +204,11 @@ fn timed(count: u64, mut work: impl FnMut(u64) -> Result<(), Failed>) -> Result<
 pub fn write_ours(calls: u64) -> Result<(), Failed> {
     let key = holder(1);
     let message = [7; 900];
-    let sign = timed(calls, |_| black_box(key.sign(&message)).map(|_| ()).map_err(Into::into))?;
+    let sign = timed(calls, |_| {
+        black_box(key.sign(&message))
+            .map(|_| ())
+            .map_err(Into::into)
+    })?;
     println!("one signature made: {sign:.1} us");
     let minted = timed(calls, |_| {
         black_box(Token::mint(&root(), mint(permissions()?)?)?);
@@ -215,7 +235,11 @@ pub fn write_ours(calls: u64) -> Result<(), Failed> {
                 other => Err(format!("{other:?}").into()),
             }
         })?;
-        let above = if hops > 1 { Ours::new(hops - 1, 0)?.token.as_bytes().len() } else { 0 };
+        let above = if hops > 1 {
+            Ours::new(hops - 1, 0)?.token.as_bytes().len()
+        } else {
+            0
+        };
         let added = ours.token.as_bytes().len() - above;
         println!("| {hops} | {delegate:.1} | {replay:.1} | {added} |");
     }
@@ -235,7 +259,11 @@ pub fn hostile(folder: &Path, calls: u64) -> Result<(), Failed> {
         let name = file.file_name().to_string_lossy().into_owned();
         let bytes = std::fs::read(file.path())?;
         let long = [&"a".repeat(60)[..]; 7].join(":");
-        let resource = if name == "patterns" { long } else { "x0".to_owned() };
+        let resource = if name == "patterns" {
+            long
+        } else {
+            "x0".to_owned()
+        };
         let (action, resource) = ("read".parse()?, format!("tool:{resource}").parse()?);
         let request = Request::new(&action, &resource, ArgumentsHash::of(b"{}"));
         let approvers: Vec<_> = (50..54).map(|number| holder(number).public_key()).collect();
@@ -248,7 +276,11 @@ pub fn hostile(folder: &Path, calls: u64) -> Result<(), Failed> {
             ended = verified.err();
         }
         let ended = ended.map_or("accepted", Refusal::code);
-        println!("| {name} | {} | {:.0} | {ended} |", bytes.len(), median(times));
+        println!(
+            "| {name} | {} | {:.0} | {ended} |",
+            bytes.len(),
+            median(times)
+        );
     }
     Ok(())
 }

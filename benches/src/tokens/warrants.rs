@@ -73,6 +73,9 @@ impl Scheme for Tenuo {
 
     fn bytes(&self, _proof: &Signature) -> usize {
         let encoded = self.chain.iter().map(|warrant| wire::encode(warrant));
-        encoded.map(|bytes| bytes.map_or(0, |bytes| bytes.len())).sum::<usize>() + 64
+        encoded
+            .map(|bytes| bytes.map_or(0, |bytes| bytes.len()))
+            .sum::<usize>()
+            + 64
     }
 }

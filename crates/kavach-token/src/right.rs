@@ -245,6 +245,7 @@ impl Right {
     }
 
     /// The constraints that the fact only repeats, in words; empty if there are none.
+    #[cfg(feature = "datalog")]
     pub(crate) fn words(&self) -> &str {
         &self.words
     }
