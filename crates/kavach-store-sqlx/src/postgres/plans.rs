@@ -56,7 +56,7 @@ async fn check(connection: &mut PgConnection, sql: &str) {
         let is_whole = |table: &str| {
             let small = |small: &&str| table.starts_with(&format!("kavach_{small} "));
             assert!(
-                SMALL.iter().any(|name| small(name)),
+                SMALL.iter().any(small),
                 "{sql}\nreads a whole table: {steps:#?}"
             );
         };
