@@ -276,3 +276,6 @@ pub(super) fn corrupt() -> StoreError {
     let words = "a record of tokens in the store is not what was written there; restore a backup";
     StoreError::new(StoreErrorKind::Corrupt, words)
 }
+
+#[cfg(test)]
+mod tests;
