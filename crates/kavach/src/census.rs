@@ -9,6 +9,7 @@ use kavach_store::records::{AGENTS, DELEGATIONS, GRAPH_SPACES, OWNERS, decode};
 use kavach_store::{AuditCursor, Record, Space, Store, StoreError, StoreErrorKind};
 
 use crate::committer::LOG_HEADS;
+use crate::tokens::{Book, QUIET_TOKEN_SPACES, TOKEN_SPACES};
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -40,7 +41,9 @@ const TENANT_KEYS: Space = Space::quiet("tenant_key");
 /// All spaces that this version writes to, the graph first.
 #[must_use]
 pub fn spaces() -> Vec<Space> {
-    GRAPH_SPACES.into_iter().chain(QUIET).collect()
+    let tokens = TOKEN_SPACES.into_iter().chain(QUIET_TOKEN_SPACES);
+    let graph = GRAPH_SPACES.into_iter().chain(tokens);
+    graph.chain(QUIET).collect()
 }
 
 /// What lies in a store.
@@ -63,17 +66,19 @@ impl Census {
     }
 }
 
-/// Counts the records of each space, by its name. Each of the graph must be one.
+/// Counts the records of each space, by its name. Each of the graph, and of the keys beside it, must be one.
 ///
 /// # Errors
 /// `Corrupt` for a record that is none.
 pub async fn count(store: &dyn Store) -> Result<BTreeMap<&'static str, u64>, StoreError> {
     let mut counts = BTreeMap::new();
+    let mut book = Book::default();
     for space in spaces() {
         let mut records = Records::of(store, space);
         while let Some(page) = records.next_page().await? {
-            for (_, record) in &page {
+            for (key, record) in &page {
                 decode(space.name(), &record.bytes)?;
+                book.apply(space.name(), key, Some(record))?;
             }
             *counts.entry(space.name()).or_default() += page.len() as u64;
         }

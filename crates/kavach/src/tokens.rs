@@ -31,7 +31,7 @@ pub(crate) use holders::{about_key, is_registered, to_register};
 pub use list::SignedRevocations;
 pub use mint::{Minted, NewToken};
 pub(crate) use presented::{Presented, Refused, audience_of};
-pub(crate) use record::TOKEN_SPACES;
+pub(crate) use record::{QUIET_TOKEN_SPACES, TOKEN_SPACES};
 pub use revoked::{NotRevocable, Revocable};
 pub use roots::RootKeyInfo;
 pub(crate) use roots::own_issuer;

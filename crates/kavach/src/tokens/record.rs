@@ -28,6 +28,9 @@ pub(super) const LISTS: Space = Space::quiet("token_list");
 /// What decisions ask, and so what is in memory.
 pub(crate) const TOKEN_SPACES: [Space; 3] = [HOLDERS, REVOKED, ROOTS];
 
+/// What is not.
+pub(crate) const QUIET_TOKEN_SPACES: [Space; 5] = [ROOT_SECRETS, USES, USE_ENDS, MINTED, LISTS];
+
 /// The version of the encoding that is written.
 const VERSION: u32 = 1;
 

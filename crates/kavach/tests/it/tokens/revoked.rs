@@ -195,3 +195,36 @@ async fn nothing_is_allowed_that_was_taken_away_while_the_answer_waited() {
         desk.world.check_log().await;
     }
 }
+
+#[tokio::test]
+async fn a_copy_of_a_store_takes_nothing_that_was_revoked_or_used() {
+    use kavach::{ManualClock, MasterKey, MemoryStore};
+    let desk = Desk::new(&["*:mcp:github:*"]).await;
+    let kavach = desk.kavach();
+    let token = desk.token().await;
+    let passed = desk.pass(&token, 0, "helper");
+    let [used, fresh] = [1, 2].map(|nonce| desk.present(&token, 0, READ, nonce));
+    let revoked = desk.present(&passed, 1, READ, 3);
+    assert_eq!(desk.decide(&used, READ).await, "allow");
+    let block = Revocable::Block(passed.line()[1].block());
+    kavach.revoke_tokens(block).await.unwrap();
+    let list = kavach.sign_revocations().await.unwrap();
+
+    let to = MemoryStore::new();
+    let copied = kavach::copy::copy(&*desk.world.store, &to, &[], |_| {}).await;
+    copied.unwrap();
+    let clock = Arc::new(ManualClock::new(kavach.now()));
+    let builder = Kavach::builder(to).clock(clock);
+    let copy = builder.master_key(MasterKey::from_bytes([7; 32]));
+    let copy = copy.open().await.unwrap();
+    for (presentation, want) in [
+        (&used, "refused: replayed"),
+        (&revoked, "refused: revoked at 1"),
+        (&fresh, "allow"),
+    ] {
+        assert_eq!(told(&make(&copy, presentation, READ).await), want);
+    }
+    assert_eq!(copy.key_set(), kavach.key_set());
+    let again = copy.sign_revocations().await.unwrap();
+    assert_eq!((again.version, again.entries), (list.version, list.entries));
+}
