@@ -84,21 +84,23 @@ impl Kavach {
         if let Claim::Presentation(_) = &call.caller.0 {
             audience_of(&call)?;
         }
-        let mut address = call.context.ip.map(|ip| ip.to_canonical().to_string());
+        let address = call.context.ip.map(|ip| ip.to_canonical().to_string());
         // Where the node has its store for itself, it knows what people said.
         let mut heard = self.node.follower.is_none();
-        for number in 0..AUTHORIZE_TRIES_MAX {
+        let mut first = true;
+        for _ in 0..AUTHORIZE_TRIES_MAX {
             self.node.be_fresh(call.at_least).await;
             let fields = PrivateFields {
                 // Where the owner was erased meanwhile, it is not kept where the call came from.
-                address: address.take(),
+                address: address.clone().filter(|_| first),
                 ..PrivateFields::default()
             };
-            let (noted, times) = ((fields, number == 0), (started_ns, heard));
+            let (noted, times) = ((fields, first), (started_ns, heard));
             match self.attempt(&call, args_hash, noted, times).await? {
                 Tried::Answered(answer) => return Ok(*answer),
                 Tried::Contended => {
                     self.node.take_in_others().await;
+                    first = false;
                     heard = self.node.follower.is_none();
                 }
                 Tried::AskOthers(bounds) => {
