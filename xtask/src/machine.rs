@@ -28,6 +28,9 @@ impl Program {
             return Err(format!("`{}` is missing: {advice}", self.probe.join(" ")));
         }
         println!("installing {} by `apt-get`, once", self.packages.join(" "));
+        // A fresh machine knows no packages yet.
+        cargo::succeed(program("apt-get", &["update"]).env("DEBIAN_FRONTEND", "noninteractive"))
+            .map_err(|error| format!("{error}; {advice}"))?;
         let mut install = program("apt-get", &["install", "--yes", "--no-install-recommends"]);
         install
             .args(self.packages)
