@@ -1,6 +1,8 @@
 //! What only shows where bounds are small, or where two meet at a place that is empty.
 
+use std::future::Future;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use kavach_store::kavach_audit::{Event, EventKind, Outcome, Query, SealedEvent};
 use kavach_store::kavach_core::{EventId, LogId, Reason, TenantId};
@@ -129,6 +131,26 @@ pub(crate) async fn sparse_pages_join_up(store: &dyn Store) {
                 }
             }
             assert_eq!(found, want, "{query:?}, limit {limit}");
+        }
+    }
+}
+
+/// A commit goes on to its end once it was begun, though nobody waits for it any more.
+pub(crate) async fn a_commit_outlives_its_caller(store: &dyn Store) {
+    store.migrate(Migration::Apply).await.unwrap();
+    for number in 0..20_u8 {
+        let key = [Key::new(GRAPH, [number])];
+        let mut commit = store.commit(put(GRAPH, &[number]));
+        for _ in 0..=number % 4 {
+            let _ = commit
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()));
+        }
+        drop(commit);
+        let mut looks = 0;
+        while store.read(&key).await.unwrap().records[0].is_none() {
+            looks += 1;
+            assert!(looks < 3_000, "commit {number} was ended with its caller");
         }
     }
 }

@@ -135,3 +135,8 @@ async fn what_is_not_there_is_held_too() {
     store.migrate(kavach_store::Migration::Apply).await.unwrap();
     small::nothing_is_held_too([Arc::new(store), Arc::new(empty(&schema))]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_outlives_its_caller() {
+    small::a_commit_outlives_its_caller(&empty(&server::schema())).await;
+}

@@ -126,3 +126,9 @@ async fn what_is_not_there_is_held_too() {
         .unwrap();
     small::nothing_is_held_too([Arc::new(store), Arc::new(other)]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_outlives_its_caller() {
+    let (_folder, store) = empty().await;
+    small::a_commit_outlives_its_caller(&store).await;
+}
