@@ -1,6 +1,5 @@
 //! What only shows where bounds are small, or where two meet at a place that is empty.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
