@@ -209,7 +209,7 @@ impl Data {
 }
 
 /// Whether a store that cannot be read may be fine once it was opened for writing.
-fn is_left_unfinished(kind: &StoreErrorKind) -> bool {
+pub(crate) fn is_left_unfinished(kind: &StoreErrorKind) -> bool {
     matches!(kind, StoreErrorKind::Unavailable | StoreErrorKind::ReadOnly)
 }
 

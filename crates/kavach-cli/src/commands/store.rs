@@ -3,7 +3,7 @@
 use kavach::StoreError;
 
 use crate::console::Console;
-use crate::data::Data;
+use crate::data::{Data, is_left_unfinished};
 use crate::failure::{Exit, Failure};
 use crate::place::{Opened, Purpose};
 
@@ -39,15 +39,21 @@ impl Store {
     }
 }
 
-/// Opens the store without a node on it.
-async fn open(data: &Data, purpose: Purpose) -> Result<Opened, Failure> {
+/// Opens the store to be looked at, without a node on it.
+async fn open(data: &Data) -> Result<Opened, Failure> {
     if !data.place.has_store().await? {
         return Err(Failure::error(format!(
             "there is no store in `{}`",
             data.place
         )));
     }
-    Ok(data.place.open(purpose).await?)
+    match data.place.open(Purpose::Looking).await {
+        // Who had it last was stopped in the middle: it has to be set right first.
+        Err(error) if is_left_unfinished(error.kind()) => {
+            Ok(data.place.open(Purpose::Changing).await?)
+        }
+        opened => Ok(opened?),
+    }
 }
 
 /// Runs `work` on a store, and closes it.

@@ -6,7 +6,6 @@ use serde::Serialize;
 use crate::console::Console;
 use crate::data::Data;
 use crate::failure::{Exit, Failure};
-use crate::place::Purpose;
 
 use super::{counted, on, open};
 
@@ -25,7 +24,7 @@ impl Check {
             events: u64,
             logs: u64,
         }
-        let opened = open(data, Purpose::Looking).await?;
+        let opened = open(data).await?;
         let tenant = data.tenant;
         let census = on(opened, async |store| census::check(store, &[tenant]).await).await?;
         let told = Told {

@@ -9,7 +9,6 @@ use serde::Serialize;
 use crate::console::Console;
 use crate::data::Data;
 use crate::failure::{Exit, Failure};
-use crate::place::Purpose;
 
 use super::{on, open};
 
@@ -29,7 +28,7 @@ struct Told {
 
 impl Stats {
     pub(crate) async fn run(self, data: &Data, console: &mut Console) -> Result<Exit, Failure> {
-        let opened = open(data, Purpose::Looking).await?;
+        let opened = open(data).await?;
         let place = data.place.to_string();
         let told = on(opened, async |store| {
             let health = store.health().await?;
