@@ -23,9 +23,11 @@ pub(crate) struct Server {
     _watch: Child,
 }
 
-/// Makes a database cluster, runs the server until the lifeline ends, and cleans up.
+/// Makes a database cluster, runs the server until the lifeline ends, and cleans up. Signals to all of us, as a
+/// terminal sends them, end the tests, and so the lifeline, and not who cleans up.
 const WATCH: &str = r#"
 set -e
+trap '' HUP INT TERM
 "$1/initdb" -D "$2/data" -A trust -U kavach -E UTF8 --locale=C --no-sync >"$2/initdb.log" 2>&1
 "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c max_connections=300 -c fsync="$3" \
     -c deadlock_timeout=200ms -c shared_buffers=64MB >"$2/log" 2>&1 </dev/null &
