@@ -41,4 +41,5 @@ pub const SCAN_ENTRIES_MAX: usize = if cfg!(test) { 8 } else { 16 * 1024 };
 /// stand behind it.
 pub const PREFIX_CHARS_MAX: usize = 30;
 /// Rows that one statement of SQLite writes or asks for. It is compiled once for each of these sizes.
+#[cfg(feature = "sqlite")]
 pub(crate) const CHUNKS: [usize; 4] = [256, 32, 4, 1];

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::time::sleep;
 
 #[path = "../../../../kavach-store-sqlx/tests/it/postgres/binaries.rs"]
@@ -62,34 +61,27 @@ impl Database {
         format!("postgres://kavach@localhost/postgres?host={folder}&schema={schema}")
     }
 
-    async fn connect(&self) -> PgConnection {
-        let folder = self.folder.display();
-        let url = format!("postgres://kavach@localhost/postgres?host={folder}");
-        for _ in 0..600 {
-            if let Ok(connection) = PgConnection::connect(&url).await {
-                return connection;
-            }
-            sleep(Duration::from_millis(100)).await;
-        }
-        let read = |name| std::fs::read_to_string(self.folder.join(name)).unwrap_or_default();
-        panic!(
-            "PostgreSQL does not answer: {}{}",
-            read("initdb.log"),
-            read("log")
-        );
-    }
-
-    /// Does something to the database, and again if that was cut off.
+    /// Does something to the database, once it answers, and again if that was cut off.
     async fn execute(&self, sql: &str) {
-        for _ in 0..20 {
-            let mut connection = self.connect().await;
-            let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-            if done.execute(&mut connection).await.is_ok() {
+        for _ in 0..300 {
+            let mut told = Command::new("psql");
+            told.args(["--no-psqlrc", "--quiet", "-U", "kavach", "-d", "postgres"])
+                .args(["-v", "ON_ERROR_STOP=1", "-c", sql, "-h"])
+                .arg(&self.folder)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            let told = tokio::task::spawn_blocking(move || told.status());
+            let told = told.await.unwrap();
+            let told = told.unwrap_or_else(|error| {
+                panic!("`psql` cannot be run ({error}); install the client of PostgreSQL")
+            });
+            if told.success() {
                 return;
             }
             sleep(Duration::from_millis(100)).await;
         }
-        panic!("the database does not take `{sql}`");
+        let read = |name| std::fs::read_to_string(self.folder.join(name)).unwrap_or_default();
+        panic!("no `{sql}`: {}{}", read("initdb.log"), read("log"));
     }
 
     /// Waits until it does.
