@@ -78,7 +78,7 @@ impl Server {
 
     fn logs(&self) -> String {
         let read = |name: &str| std::fs::read_to_string(self.folder.join(name)).unwrap_or_default();
-        read("initdb.log") + &read("log")
+        read("initdb.log") + read("log").as_str()
     }
 }
 
