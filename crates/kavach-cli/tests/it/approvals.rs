@@ -232,7 +232,16 @@ fn a_webhook_is_told_and_what_it_missed_is_sent_again() {
         "the answer is as it would be without: {}",
         ran.out
     );
-    assert!(ran.err.contains("the webhook answered 503"), "{}", ran.err);
+    // On a machine that is busy it may take longer than somebody waits for an answer: missed is missed.
+    let missed = [
+        "the webhook answered 503",
+        "the webhook did not answer in time",
+    ];
+    assert!(
+        missed.iter().any(|why| ran.err.contains(why)),
+        "{}",
+        ran.err
+    );
     assert!(first.contains("\"approval.requested\""), "{first}");
 
     let id = answer(&ran).1["approval"].as_str().unwrap().to_owned();

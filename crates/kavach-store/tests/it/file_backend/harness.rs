@@ -29,7 +29,18 @@ impl FileHarness {
     }
 
     fn open(&mut self, power: Option<(usize, usize)>) -> Arc<FileStore> {
-        let disk = Disk::open(&self.path(), power).unwrap();
+        let mut opened = Disk::open(&self.path(), power);
+        // A test beside this one starts a process: until that has begun, it holds what we just let go.
+        for _ in 0..100_000 {
+            match &opened {
+                Err(error) if *error.kind() == StoreErrorKind::Locked => {
+                    std::thread::yield_now();
+                    opened = Disk::open(&self.path(), power);
+                }
+                Ok(_) | Err(_) => break,
+            }
+        }
+        let disk = opened.unwrap();
         self.store
             .insert(Arc::new(FileStore::open(disk).unwrap()))
             .clone()
