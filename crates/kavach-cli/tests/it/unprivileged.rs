@@ -1,6 +1,7 @@
 //! Folders that this user may not write to. Root may always, and so becomes nobody for it.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -46,7 +47,17 @@ impl User {
         if self.is_root {
             command.uid(NOBODY).gid(NOBODY);
         }
-        Ran::of(command.output().unwrap())
+        // A test beside this one starts a process: until that has begun, it holds the program open for writing,
+        // as it was when it was copied.
+        let ran = loop {
+            match command.output() {
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {
+                    std::thread::yield_now();
+                }
+                ran => break ran,
+            }
+        };
+        Ran::of(ran.unwrap())
     }
 
     #[track_caller]

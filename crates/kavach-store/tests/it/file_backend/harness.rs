@@ -1,15 +1,30 @@
 //! The file store passes the kit.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use kavach_store::conformance::{Harness, Killed, commit_until_killed};
-use kavach_store::{Batch, Key, Space, Store, StoreErrorKind};
+use kavach_store::{Batch, Key, Space, Store, StoreError, StoreErrorKind};
 use tempfile::TempDir;
 
 use super::FileStore;
 use super::disk::Disk;
+
+/// The file at `path`, opened. A test beside this one starts a process, which holds what we just let go until
+/// it has begun.
+fn disk(path: &Path, power: Option<(usize, usize)>) -> Disk {
+    let is_locked = |opened: &Result<Disk, StoreError>| matches!(opened, Err(error) if *error.kind() == StoreErrorKind::Locked);
+    let mut opened = Disk::open(path, power);
+    for _ in 0..100_000 {
+        if !is_locked(&opened) {
+            break;
+        }
+        std::thread::yield_now();
+        opened = Disk::open(path, power);
+    }
+    opened.unwrap()
+}
 
 struct FileHarness {
     folder: TempDir,
@@ -29,18 +44,7 @@ impl FileHarness {
     }
 
     fn open(&mut self, power: Option<(usize, usize)>) -> Arc<FileStore> {
-        let mut opened = Disk::open(&self.path(), power);
-        // A test beside this one starts a process: until that has begun, it holds what we just let go.
-        for _ in 0..100_000 {
-            match &opened {
-                Err(error) if *error.kind() == StoreErrorKind::Locked => {
-                    std::thread::yield_now();
-                    opened = Disk::open(&self.path(), power);
-                }
-                Ok(_) | Err(_) => break,
-            }
-        }
-        let disk = opened.unwrap();
+        let disk = disk(&self.path(), power);
         self.store
             .insert(Arc::new(FileStore::open(disk).unwrap()))
             .clone()
@@ -130,7 +134,7 @@ async fn one_changed_byte_is_noticed() {
     let mut journal = std::fs::read(harness.path()).unwrap();
     journal[80] ^= 1;
     std::fs::write(harness.path(), &journal).unwrap();
-    let error = FileStore::open(Disk::open(&harness.path(), None).unwrap()).unwrap_err();
+    let error = FileStore::open(disk(&harness.path(), None)).unwrap_err();
     assert_eq!(*error.kind(), StoreErrorKind::Corrupt);
 }
 
