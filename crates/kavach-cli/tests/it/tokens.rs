@@ -1,4 +1,6 @@
 //! `kavach token`, `kavach keys`, `kavach agent key`, and calls that are made with tokens.
+//!
+//! In one file, though a long one: nearly every test goes the same way from a key to a presentation.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -117,7 +117,7 @@ impl Following {
         let asking = Arc::clone(&follower);
         let task = tokio::spawn(async move {
             let (follower, mut told) = (asking, 0);
-            for poll_number in 1_u32.. {
+            for poll_number in (1..=POLLS_FOR_OTHERS).cycle() {
                 let _ = timeout(poll, follower.woken.notified()).await;
                 if follower.stopped.load(Ordering::SeqCst) {
                     return;
@@ -126,7 +126,7 @@ impl Following {
                     tracing::warn!(%error, "other nodes' changes are not known; nothing is allowed once the lease is over");
                     continue;
                 }
-                if poll_number % POLLS_FOR_OTHERS == 0
+                if poll_number == POLLS_FOR_OTHERS
                     && let Err(error) = follower.hear_others().await
                 {
                     tracing::warn!(%error, "what other nodes recorded is not known; trying again");
