@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kavach_store::kavach_audit::Query;
+use kavach_store::kavach_audit::{Query, SealedEvent};
+use kavach_store::kavach_core::LogId;
+use kavach_store::limits::page_size;
 use kavach_store::{
     AuditCursor, AuditPage, Batch, ChangesPage, Committed, Health, Key, Migration, Revision,
     ScanPage, SchemaState, Snapshot, Space, Store, StoreError, StoreErrorKind,
@@ -196,6 +198,17 @@ impl Store for RedbStore {
         let store = self.shared.engine.id();
         let scan = trail::Scan::new(store, query, after, limit)?;
         self.reading(move |snapshot| scan.run(snapshot, store))
+            .await
+    }
+
+    async fn log_scan(
+        &self,
+        log: LogId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<SealedEvent>, StoreError> {
+        let size = page_size(limit)?;
+        self.reading(move |snapshot| trail::of_log(snapshot, log, from, size))
             .await
     }
 

@@ -9,6 +9,7 @@
 //! before it.
 
 mod append;
+mod log;
 mod row;
 mod scan;
 mod term;
@@ -16,6 +17,7 @@ mod term;
 mod tests;
 
 pub(crate) use append::append;
+pub(crate) use log::of_log;
 pub(crate) use scan::Scan;
 
 use redb::{ReadTransaction, ReadableTableMetadata};

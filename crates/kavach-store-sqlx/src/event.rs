@@ -2,7 +2,9 @@
 
 use kavach_store::kavach_audit::SealedEvent;
 use kavach_store::kavach_core::Resource;
+use kavach_store::{StoreError, StoreErrorKind};
 
+use crate::error::Failure;
 use crate::number::to_column;
 
 /// One row of the table of events, and the rows beside it.
@@ -59,6 +61,19 @@ impl<'a> Columns<'a> {
             ancestors: ancestors.iter().map(ToString::to_string).collect(),
         }
     }
+}
+
+/// The event that was stored as these bytes.
+///
+/// # Errors
+/// If the bytes are none.
+pub(crate) fn decode(stored: &[u8]) -> Result<SealedEvent, Failure> {
+    SealedEvent::decode(stored).map_err(|cause| {
+        let message = "an event in the store cannot be read; restore a backup";
+        StoreError::new(StoreErrorKind::Corrupt, message)
+            .because(cause)
+            .into()
+    })
 }
 
 /// `a:b` of `a:b:c`.

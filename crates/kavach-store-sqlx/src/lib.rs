@@ -33,6 +33,7 @@ mod error;
 mod event;
 mod feed;
 pub mod limits;
+mod log;
 mod names;
 mod number;
 #[cfg(test)]

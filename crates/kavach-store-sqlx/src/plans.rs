@@ -144,6 +144,8 @@ pub(crate) async fn exercise(store: &dyn Store) {
         store.commit(batch).await.unwrap();
     }
     store.changes(newest, 10).await.unwrap();
+    let log = LogId::from_parts(TIME_MS, 1);
+    store.log_scan(log, EVENTS - 10, 100).await.unwrap();
     store.health().await.unwrap();
     store.migrate(Migration::Check).await.unwrap();
 }

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use kavach_store::kavach_audit::Query;
+use kavach_store::kavach_audit::{Query, SealedEvent};
+use kavach_store::kavach_core::LogId;
+use kavach_store::limits::page_size;
 use kavach_store::{
     AuditCursor, AuditPage, Batch, ChangesPage, Committed, Health, Key, Migration, Revision,
     ScanPage, SchemaState, Snapshot, Space, Store, StoreError, StoreErrorKind,
@@ -16,6 +18,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres};
 
 use crate::error::Failure;
+use crate::log;
 use crate::names::Names;
 use crate::records::Scan;
 use crate::task::{Work, to_its_end};
@@ -230,7 +233,7 @@ impl Store for PostgresStore {
     }
 
     async fn changes(&self, after: Revision, limit: usize) -> Result<ChangesPage, StoreError> {
-        let size = kavach_store::limits::page_size(limit)?;
+        let size = page_size(limit)?;
         self.reading(move |connection, shared| {
             Box::pin(async move { read::changes(connection, &shared.names, after, size).await })
         })
@@ -250,6 +253,20 @@ impl Store for PostgresStore {
                 let store = shared.store_id().await?;
                 read::audit(connection, &shared.names, &scan, store).await
             })
+        })
+        .await
+    }
+
+    async fn log_scan(
+        &self,
+        log: LogId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<SealedEvent>, StoreError> {
+        let size = page_size(limit)?;
+        let scan = log::Scan { log, from, size };
+        self.reading(move |connection, shared| {
+            Box::pin(async move { read::of_log(connection, &shared.names, scan).await })
         })
         .await
     }

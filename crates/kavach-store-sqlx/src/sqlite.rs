@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use kavach_store::kavach_audit::Query;
+use kavach_store::kavach_audit::{Query, SealedEvent};
+use kavach_store::kavach_core::LogId;
+use kavach_store::limits::page_size;
 use kavach_store::{
     AuditCursor, AuditPage, Batch, ChangesPage, Committed, Health, Key, Migration, Revision,
     ScanPage, SchemaState, Snapshot, Space, Store, StoreError, StoreErrorKind,
@@ -17,6 +19,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool};
 
 use crate::error::Failure;
+use crate::log;
 use crate::names::Names;
 use crate::records::Scan;
 use crate::task::{Work, to_its_end};
@@ -204,7 +207,7 @@ impl Store for SqliteStore {
     }
 
     async fn changes(&self, after: Revision, limit: usize) -> Result<ChangesPage, StoreError> {
-        let size = kavach_store::limits::page_size(limit)?;
+        let size = page_size(limit)?;
         self.reading(move |connection, names| {
             Box::pin(async move { read::changes(connection, names, after, size).await })
         })
@@ -220,6 +223,20 @@ impl Store for SqliteStore {
         let scan = trail::Scan::new(Dialect::Sqlite, query, after, limit)?;
         self.reading(move |connection, names| {
             Box::pin(async move { read::audit(connection, names, &scan).await })
+        })
+        .await
+    }
+
+    async fn log_scan(
+        &self,
+        log: LogId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<SealedEvent>, StoreError> {
+        let size = page_size(limit)?;
+        let scan = log::Scan { log, from, size };
+        self.reading(move |connection, names| {
+            Box::pin(async move { read::of_log(connection, names, scan).await })
         })
         .await
     }

@@ -9,6 +9,7 @@ use kavach_store::limits::{NUMBER_MAX, page_size};
 use kavach_store::{AuditCursor, AuditPage, StoreError, StoreErrorKind};
 
 use crate::error::Failure;
+use crate::event;
 use crate::limits::{PAGE_BYTES_MAX, SCAN_ENTRIES_MAX};
 use crate::number::{from_column, to_column};
 
@@ -398,10 +399,7 @@ impl Collector<'_> {
             self.more = true;
             return Ok(false);
         }
-        let sealed = SealedEvent::decode(stored).map_err(|cause| {
-            let message = "an event in the store cannot be read; restore a backup";
-            StoreError::new(StoreErrorKind::Corrupt, message).because(cause)
-        })?;
+        let sealed = event::decode(stored)?;
         self.seen += 1;
         self.bytes += stored.len();
         self.last = Position::of(&sealed.event).after();

@@ -168,6 +168,7 @@ macro_rules! conformance_tests {
             feed::the_feed_reaches_back_far_enough,
             trail::events_come_in_order_of_time_log_and_index,
             trail::pages_of_events_join_up,
+            trail::a_log_comes_in_order_of_its_indexes,
             questions::each_part_of_a_query_filters,
             questions::a_time_range_is_half_open,
             trail::an_event_is_found_at_once,

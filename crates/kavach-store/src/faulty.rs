@@ -6,7 +6,8 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use kavach_audit::Query;
+use kavach_audit::{Query, SealedEvent};
+use kavach_core::LogId;
 use tokio::sync::{Semaphore, watch};
 
 use crate::batch::{Batch, Committed, Revision};
@@ -76,6 +77,8 @@ pub enum Call {
     Changes,
     /// [`Store::audit_scan`].
     AuditScan,
+    /// [`Store::log_scan`].
+    LogScan,
     /// [`Store::migrate`].
     Migrate,
     /// [`Store::health`].
@@ -127,9 +130,12 @@ impl<S: Store + ?Sized> FaultyStore<S> {
                 let message = "injected: it may or may not have landed; read before repeating it";
                 StoreError::new(StoreErrorKind::OutcomeUnknown, message)
             }
-            Call::Read | Call::Scan | Call::Changes | Call::AuditScan | Call::Health => {
-                unavailable("injected: the answer was lost; try again")
-            }
+            Call::Read
+            | Call::Scan
+            | Call::Changes
+            | Call::AuditScan
+            | Call::LogScan
+            | Call::Health => unavailable("injected: the answer was lost; try again"),
         };
         match self.faults.next(call) {
             None => operation.await,
@@ -308,6 +314,16 @@ impl<S: Store + ?Sized> Store for FaultyStore<S> {
         limit: usize,
     ) -> Result<AuditPage, StoreError> {
         self.strike(Call::AuditScan, self.inner.audit_scan(query, after, limit))
+            .await
+    }
+
+    async fn log_scan(
+        &self,
+        log: LogId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<SealedEvent>, StoreError> {
+        self.strike(Call::LogScan, self.inner.log_scan(log, from, limit))
             .await
     }
 

@@ -29,7 +29,7 @@ pub(crate) const MEMORY_EVENTS_PER_PAGE: usize = 16 * 1024;
 
 /// How many entries a page may hold for whom `limit` are enough: at least 1, at most [`PAGE_MAX`].
 ///
-/// Every backend calls this first in `scan`, `changes` and `audit_scan`.
+/// Every backend calls this first in `scan`, `changes`, `audit_scan` and `log_scan`.
 ///
 /// # Errors
 /// `InvalidInput` for a limit of zero.

@@ -7,7 +7,8 @@ use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
-use kavach_audit::Query;
+use kavach_audit::{Query, SealedEvent};
+use kavach_core::LogId;
 
 use crate::batch::{Batch, Committed, Revision, Version};
 use crate::error::{StoreError, StoreErrorKind};
@@ -174,6 +175,16 @@ impl Store for MemoryStore {
     ) -> Result<AuditPage, StoreError> {
         let size = page_size(limit)?;
         self.reading().trail.page(query, after, size)
+    }
+
+    async fn log_scan(
+        &self,
+        log: LogId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<SealedEvent>, StoreError> {
+        let size = page_size(limit)?;
+        Ok(self.reading().trail.of_log(log, from, size))
     }
 
     async fn migrate(&self, _: Migration) -> Result<SchemaState, StoreError> {

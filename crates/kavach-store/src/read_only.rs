@@ -4,7 +4,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kavach_audit::Query;
+use kavach_audit::{Query, SealedEvent};
+use kavach_core::LogId;
 
 use crate::batch::{Batch, Committed, Revision};
 use crate::error::{StoreError, StoreErrorKind};
@@ -72,6 +73,15 @@ impl<S: Store + ?Sized> Store for ReadOnly<S> {
         limit: usize,
     ) -> Result<AuditPage, StoreError> {
         self.0.audit_scan(query, after, limit).await
+    }
+
+    async fn log_scan(
+        &self,
+        log: LogId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<SealedEvent>, StoreError> {
+        self.0.log_scan(log, from, limit).await
     }
 
     async fn migrate(&self, migration: Migration) -> Result<SchemaState, StoreError> {

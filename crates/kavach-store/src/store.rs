@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kavach_audit::{Query, SealedEvent};
+use kavach_core::LogId;
 
 use crate::batch::{Batch, Committed, Revision, Version};
 use crate::error::StoreError;
@@ -91,6 +92,22 @@ pub trait Store: fmt::Debug + Send + Sync {
         limit: usize,
     ) -> Result<AuditPage, StoreError>;
 
+    /// Reads one page of the events of `log`, of all tenants, in order of their indexes: those whose index is
+    /// at least `from`.
+    ///
+    /// `limit` is at least 1; a page may be shorter than `limit` and still not be the last: go on behind its
+    /// last event until a page is empty, which it is only behind the last event and of a log that is not
+    /// there. Events committed before the call are all found.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`, `InvalidInput` for a limit of zero.
+    async fn log_scan(
+        &self,
+        log: LogId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<SealedEvent>, StoreError>;
+
     /// Brings the schema up to date, or says whether it is. The answer is about the store after the call.
     ///
     /// # Errors
@@ -135,6 +152,15 @@ impl Store for Arc<dyn Store> {
         limit: usize,
     ) -> Result<AuditPage, StoreError> {
         (**self).audit_scan(query, after, limit).await
+    }
+
+    async fn log_scan(
+        &self,
+        log: LogId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<SealedEvent>, StoreError> {
+        (**self).log_scan(log, from, limit).await
     }
 
     async fn migrate(&self, migration: Migration) -> Result<SchemaState, StoreError> {

@@ -1,12 +1,12 @@
-//! What lies in a store: every space that there is, who its tenants are, and whether its trail is whole.
+//! What lies in a store: every space that there is, and whether its trail is whole.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ops::Bound;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::{Bound, Range};
 
-use kavach_audit::{Head, Query, SealedEvent};
-use kavach_core::{LogId, TenantId};
-use kavach_store::records::{AGENTS, DELEGATIONS, GRAPH_SPACES, OWNERS, decode};
-use kavach_store::{AuditCursor, Record, Space, Store, StoreError, StoreErrorKind};
+use kavach_audit::{Head, SealedEvent};
+use kavach_core::LogId;
+use kavach_store::records::{GRAPH_SPACES, decode};
+use kavach_store::{Record, Space, Store, StoreError, StoreErrorKind};
 
 use crate::committer::LOG_HEADS;
 use crate::tokens::{Book, QUIET_TOKEN_SPACES, TOKEN_SPACES};
@@ -16,14 +16,12 @@ pub(crate) mod tests;
 
 /// Records or events that are read at a time.
 const PAGE: usize = 1_000;
-/// Bytes in the key of a record before the tenant ends, where it begins with one.
-const TENANT_BYTES: usize = 16;
 
 /// The spaces outside the graph that this version writes to, the heads of the logs last.
 const QUIET: [Space; 14] = [
     Space::quiet("node"),
     Space::quiet("master_key_check"),
-    TENANT_KEYS,
+    Space::quiet("tenant_key"),
     Space::quiet("person_key"),
     Space::quiet("private_field"),
     Space::quiet("counter"),
@@ -36,7 +34,6 @@ const QUIET: [Space; 14] = [
     Space::quiet("trust"),
     LOG_HEADS,
 ];
-const TENANT_KEYS: Space = Space::quiet("tenant_key");
 
 /// All spaces that this version writes to, the graph first.
 #[must_use]
@@ -54,8 +51,6 @@ pub struct Census {
     pub records: BTreeMap<&'static str, u64>,
     /// The events in each log.
     pub logs: BTreeMap<LogId, u64>,
-    /// Events that the store has, of tenants that nobody named and that have no records.
-    pub unnamed: u64,
 }
 
 impl Census {
@@ -87,107 +82,58 @@ pub async fn count(store: &dyn Store) -> Result<BTreeMap<&'static str, u64>, Sto
 }
 
 /// Reads everything: each record must be one, and the events of each log must lead to its head (RFC 9162
-/// section 2.1.1). `tenants` are looked at besides those that have records.
+/// section 2.1.1). Nodes may go on writing meanwhile; what they write behind the heads is not looked at.
 ///
 /// # Errors
 /// `Corrupt` names the first thing that is not what it should be.
-pub async fn check(store: &dyn Store, tenants: &[TenantId]) -> Result<Census, StoreError> {
+pub async fn check(store: &dyn Store) -> Result<Census, StoreError> {
     let mut census = Census {
         records: count(store).await?,
         ..Census::default()
     };
-    let mut logs: BTreeMap<LogId, Head> = BTreeMap::new();
-    let mut trail = Events::of(store, &with_records(store, tenants).await?, None);
-    while let Some(sealed) = trail.next().await? {
-        let event = &sealed.event;
-        let head = logs
-            .entry(event.log)
-            .or_insert_with(|| Head::empty(event.log));
-        if event.index != head.size() {
-            // The events of tenants that nobody named are missing too.
-            let words = format!(
-                "event {} of `{}` is missing, or is of a tenant without records: name that tenant too",
-                head.size(),
-                event.log
-            );
+    let heads_before = heads(store).await?;
+    for head in &heads_before {
+        let mut found = Head::empty(head.log());
+        let mut events = Events::of(store, [(head.log(), 0..head.size())]);
+        while let Some(sealed) = events.next().await? {
+            found.push(&sealed.leaf_hash(), sealed.event.time_ns);
+        }
+        let log = head.log();
+        if found != *head {
+            let words = format!("the events of `{log}` are not those that its head stands for");
             return Err(corrupt(words));
         }
-        head.push(&sealed.leaf_hash(), event.time_ns);
+        census.logs.insert(log, head.size());
     }
-    census.logs = logs.iter().map(|(log, head)| (*log, head.size())).collect();
-    census.unnamed = store.health().await?.events.saturating_sub(census.events());
-    check_heads(store, &logs, census.unnamed).await?;
+    let others = store.health().await?.events.saturating_sub(census.events());
+    if others > 0 && heads(store).await? == heads_before {
+        let words =
+            format!("{others} events lie behind the head of their log, or their log has none");
+        return Err(corrupt(words));
+    }
     Ok(census)
 }
 
-/// Holds the heads in the store against what its events lead to.
-async fn check_heads(
-    store: &dyn Store,
-    logs: &BTreeMap<LogId, Head>,
-    unnamed: u64,
-) -> Result<(), StoreError> {
-    if unnamed > 0 {
-        let words =
-            format!("{unnamed} events are of tenants without records: name those tenants too");
-        return Err(corrupt(words));
-    }
-    let mut recorded = BTreeMap::new();
-    let mut heads = Records::of(store, LOG_HEADS);
-    while let Some(page) = heads.next_page().await? {
+/// How far each log has come, in the order of their ids.
+///
+/// # Errors
+/// `Corrupt` for a head that cannot be read.
+pub(crate) async fn heads(store: &dyn Store) -> Result<Vec<Head>, StoreError> {
+    let mut heads = Vec::new();
+    let mut records = Records::of(store, LOG_HEADS);
+    while let Some(page) = records.next_page().await? {
         for (_, record) in page {
             let head = Head::decode(&record.bytes).map_err(|cause| {
                 corrupt("the head of a log cannot be read".to_owned()).because(cause)
             })?;
-            recorded.insert(head.log(), head);
+            heads.push(head);
         }
     }
-    for (log, head) in logs {
-        if recorded.get(log) != Some(head) {
-            let words = format!("the events of `{log}` are not those that its head stands for");
-            return Err(corrupt(words));
-        }
-    }
-    let empty = recorded
-        .iter()
-        .find(|(log, head)| head.size() > 0 && !logs.contains_key(log));
-    match empty {
-        Some((log, _)) => Err(corrupt(format!("the events of `{log}` are gone"))),
-        None => Ok(()),
-    }
+    Ok(heads)
 }
 
 fn corrupt(words: String) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, words)
-}
-
-/// The tenants that have owners, agents, delegations or keys, and `tenants`.
-pub(crate) async fn with_records(
-    store: &dyn Store,
-    tenants: &[TenantId],
-) -> Result<Vec<TenantId>, StoreError> {
-    let mut found: BTreeSet<u128> = tenants.iter().map(|tenant| tenant.as_u128()).collect();
-    found.insert(TenantId::default().as_u128());
-    for space in [OWNERS, AGENTS, DELEGATIONS, TENANT_KEYS] {
-        let mut lower = Bound::Unbounded;
-        // One record of each tenant is enough.
-        while let Some((key, _)) = store
-            .scan(space, (lower, Bound::Unbounded), 1)
-            .await?
-            .records
-            .pop()
-        {
-            let Some(tenant) = key.first_chunk::<TENANT_BYTES>() else {
-                break;
-            };
-            let tenant = u128::from_be_bytes(*tenant);
-            found.insert(tenant);
-            let Some(next) = tenant.checked_add(1) else {
-                break;
-            };
-            lower = Bound::Included(next.to_be_bytes().to_vec());
-        }
-    }
-    Ok(found.into_iter().map(TenantId::from_u128).collect())
 }
 
 /// The records of a space, page by page.
@@ -226,74 +172,70 @@ impl<'a> Records<'a> {
     }
 }
 
-/// Where an event stands in the order of all.
-pub(crate) type Place = (u64, LogId, u64);
-
-/// Where this event stands.
-pub(crate) fn place(sealed: &SealedEvent) -> Place {
-    (sealed.event.time_ns, sealed.event.log, sealed.event.index)
-}
-
-/// The events of several tenants in one order: that of time, log and index. So those of one log come in
-/// the order in which they were written.
+/// The events of several logs: those of each in their order, and otherwise the oldest first.
 pub(crate) struct Events<'a> {
     store: &'a dyn Store,
-    after: Option<Place>,
     lanes: Vec<Lane>,
+    /// How many are read of one log at a time.
+    page: usize,
 }
 
-/// The events of one tenant.
+/// The events of one log.
 struct Lane {
-    query: Query,
-    cursor: Option<AuditCursor>,
-    is_over: bool,
+    log: LogId,
+    left: Range<u64>,
     waiting: VecDeque<SealedEvent>,
 }
 
 impl<'a> Events<'a> {
-    /// Those of `tenants`, behind the one that stands at `after`.
-    pub(crate) fn of(store: &'a dyn Store, tenants: &[TenantId], after: Option<Place>) -> Self {
-        let lane = |tenant: &TenantId| Lane {
-            query: Query {
-                tenant: *tenant,
-                since_ns: after.map(|(time_ns, ..)| time_ns),
-                ..Query::default()
-            },
-            cursor: None,
-            is_over: false,
+    /// Those of each log whose indexes lie in its range. All of them must be there.
+    pub(crate) fn of(
+        store: &'a dyn Store,
+        logs: impl IntoIterator<Item = (LogId, Range<u64>)>,
+    ) -> Self {
+        let lane = |(log, left)| Lane {
+            log,
+            left,
             waiting: VecDeque::new(),
         };
-        Self {
-            store,
-            after,
-            lanes: tenants.iter().map(lane).collect(),
-        }
+        let lanes: Vec<Lane> = logs.into_iter().map(lane).collect();
+        let page = (PAGE / lanes.len().max(1)).max(1);
+        Self { store, lanes, page }
     }
 
     /// The next event; `None` behind the last.
+    ///
+    /// # Errors
+    /// `Corrupt` if one is missing.
     pub(crate) async fn next(&mut self) -> Result<Option<SealedEvent>, StoreError> {
         for lane in &mut self.lanes {
-            lane.fill(self.store, self.after).await?;
+            lane.fill(self.store, self.page).await?;
         }
         let first = self
             .lanes
             .iter_mut()
             .filter(|lane| !lane.waiting.is_empty())
-            .min_by_key(|lane| lane.waiting.front().map(place));
+            .min_by_key(|lane| lane.waiting.front().map(|sealed| sealed.event.time_ns));
         Ok(first.and_then(|lane| lane.waiting.pop_front()))
     }
 }
 
 impl Lane {
-    async fn fill(&mut self, store: &dyn Store, after: Option<Place>) -> Result<(), StoreError> {
-        while self.waiting.is_empty() && !self.is_over {
-            let page = store
-                .audit_scan(&self.query, self.cursor.as_ref(), PAGE)
-                .await?;
-            let events = page.events.into_iter();
-            self.waiting = events.filter(|event| Some(place(event)) > after).collect();
-            self.is_over = page.next.is_none();
-            self.cursor = page.next;
+    async fn fill(&mut self, store: &dyn Store, page: usize) -> Result<(), StoreError> {
+        if !self.waiting.is_empty() || self.left.is_empty() {
+            return Ok(());
+        }
+        let found = store.log_scan(self.log, self.left.start, page).await?;
+        for sealed in found {
+            if self.left.is_empty() || sealed.event.index != self.left.start {
+                break;
+            }
+            self.left.start += 1;
+            self.waiting.push_back(sealed);
+        }
+        if self.waiting.is_empty() {
+            let (index, log) = (self.left.start, self.log);
+            return Err(corrupt(format!("event {index} of `{log}` is missing")));
         }
         Ok(())
     }

@@ -3,12 +3,12 @@
 //! While a copy is under way, the target holds a note of how far it has come, written along with what was
 //! copied: so it goes on where it was interrupted, and nobody takes half a copy for a store.
 
-use kavach_core::{LogId, TenantId};
+use kavach_core::LogId;
 use kavach_store::{
     Batch, Expect, Key, Migration, Space, Store, StoreError, StoreErrorKind, Version,
 };
 
-use crate::census::{self, Census, Events, Place, Records, place, spaces, with_records};
+use crate::census::{self, Census, Events, Records, spaces};
 use crate::view::read_one;
 
 #[cfg(test)]
@@ -57,8 +57,7 @@ pub enum CopyError {
 }
 
 /// Copies all records and events of `from` to `to`, which is empty or holds the beginning of this copy,
-/// and reads everything again in both. `tenants` are copied besides those that have records; `progress` is
-/// told how many records and events were written so far.
+/// and reads everything again in both. `progress` is told how many records and events were written so far.
 ///
 /// Nobody may write to either meanwhile. Versions and revisions count anew in the target, so nobody may go
 /// on with one that the source gave. Names and client addresses stay sealed under the same master key.
@@ -68,19 +67,17 @@ pub enum CopyError {
 pub async fn copy(
     from: &dyn Store,
     to: &dyn Store,
-    tenants: &[TenantId],
     mut progress: impl FnMut(u64),
 ) -> Result<Copied, CopyError> {
     refuse_unfinished(from).await?;
     to.migrate(Migration::Apply).await?;
     let source = Source::of(from).await?;
     let (mut note, resumed) = Note::open(to, &source).await?;
-    let tenants = with_records(from, tenants).await?;
     copy_records(from, to, &mut note, &mut progress).await?;
-    copy_events(from, to, &tenants, &mut note, &mut progress).await?;
+    copy_events(from, to, &mut note, &mut progress).await?;
 
-    let census = census::check(from, &tenants).await?;
-    if census::check(to, &tenants).await? != census {
+    let census = census::check(from).await?;
+    if census::check(to).await? != census {
         return Err(CopyError::Differs("their counts or logs".to_owned()));
     }
     compare_records(from, to).await?;
@@ -129,8 +126,6 @@ struct Note {
     version: Version,
     /// The number of the space that is being copied, and the last key of it.
     records: (usize, Option<Vec<u8>>),
-    /// The last event.
-    event: Option<Place>,
     /// Records and events so far.
     written: u64,
 }
@@ -160,7 +155,6 @@ impl Note {
             source: source.clone(),
             version: Version::from_u64(0),
             records: (0, None),
-            event: None,
             written: 0,
         };
         let first = Batch {
@@ -183,32 +177,21 @@ impl Note {
         Ok(())
     }
 
-    /// `1 SOURCE WRITTEN SPACE KEY TIME LOG INDEX`, with `-` for what there is none of.
+    /// `1 SOURCE WRITTEN SPACE KEY`, with `-` for no key.
     fn encode(&self) -> Vec<u8> {
         let (space, key) = &self.records;
         let hex = |key: &Vec<u8>| key.iter().map(|byte| format!("{byte:02x}")).collect();
         let key: String = key.as_ref().map_or_else(|| "-".to_owned(), hex);
-        let event = match self.event {
-            Some((time_ns, log, index)) => format!("{time_ns} {log} {index}"),
-            None => "- - -".to_owned(),
-        };
         let Self {
             source, written, ..
         } = self;
-        format!("1 {} {written} {space} {key} {event}", source.0).into_bytes()
+        format!("1 {} {written} {space} {key}", source.0).into_bytes()
     }
 
     fn parse(text: &str, version: Version) -> Option<Self> {
         let words: Vec<&str> = text.split(' ').collect();
-        let ["1", source, written, space, key, time_ns, log, index] = words.as_slice() else {
+        let ["1", source, written, space, key] = words.as_slice() else {
             return None;
-        };
-        let event = match *time_ns {
-            "-" => None,
-            time_ns => {
-                let log: LogId = log.parse().ok()?;
-                Some((time_ns.parse().ok()?, log, index.parse().ok()?))
-            }
         };
         let key = match *key {
             "-" => None,
@@ -218,7 +201,6 @@ impl Note {
             source: Source((*source).to_owned()),
             version,
             records: (space.parse().ok()?, key),
-            event,
             written: written.parse().ok()?,
         })
     }
@@ -266,11 +248,15 @@ async fn copy_records(
 async fn copy_events(
     from: &dyn Store,
     to: &dyn Store,
-    tenants: &[TenantId],
     note: &mut Note,
     progress: &mut impl FnMut(u64),
 ) -> Result<(), CopyError> {
-    let mut events = Events::of(from, tenants, note.event);
+    let mut logs = Vec::new();
+    for head in census::heads(from).await? {
+        let begun = copied(to, head.log(), head.size()).await?;
+        logs.push((head.log(), begun..head.size()));
+    }
+    let mut events = Events::of(from, logs);
     loop {
         let mut batch = Batch::default();
         let mut bytes = 0;
@@ -279,7 +265,6 @@ async fn copy_events(
                 break;
             };
             bytes += event.bytes.len();
-            note.event = Some(place(&event));
             batch.events.push(event);
         }
         if batch.events.is_empty() {
@@ -288,6 +273,20 @@ async fn copy_events(
         note.commit(to, batch).await?;
         progress(note.written);
     }
+}
+
+/// How many events of the log, of as many as `size`, are there: they were copied in their order.
+async fn copied(to: &dyn Store, log: LogId, size: u64) -> Result<u64, StoreError> {
+    let (mut low, mut high) = (0, size);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if to.log_scan(log, middle, 1).await?.is_empty() {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    Ok(low)
 }
 
 /// Fails unless each record is the same in both.

@@ -31,7 +31,7 @@ enum Command {
 impl Store {
     pub(crate) async fn run(self, data: &Data, console: &mut Console) -> Result<Exit, Failure> {
         match self.command {
-            Command::Copy(copy) => copy.run(data, console).await,
+            Command::Copy(copy) => copy.run(console).await,
             Command::Check(check) => check.run(data, console).await,
             Command::Stats(stats) => stats.run(data, console).await,
             Command::Migrate(migrate) => migrate.run(data, console).await,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use futures_util::TryStreamExt;
+use kavach_store::kavach_audit::SealedEvent;
 use kavach_store::{AuditPage, ChangesPage, Health, Key, Record, Revision, ScanPage, Snapshot};
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
@@ -11,6 +12,7 @@ use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection};
 use crate::error::Failure;
 use crate::feed::{self, Commit};
 use crate::limits::PAGE_BYTES_MAX;
+use crate::log;
 use crate::names::Names;
 use crate::number::{from_column, revision, to_column};
 use crate::records::{self, Scan};
@@ -177,6 +179,26 @@ pub(super) async fn audit(
     }
     drop(rows);
     Ok(page.page(store, end))
+}
+
+pub(super) async fn of_log(
+    connection: &mut SqliteConnection,
+    names: &Names,
+    scan: log::Scan,
+) -> Result<Vec<SealedEvent>, Failure> {
+    let mut page = log::Page::default();
+    let Some((id, from, size)) = scan.binds() else {
+        return Ok(page.events);
+    };
+    let query = sqlx::query(names.sql(log::PAGE));
+    let mut rows = query.bind(id).bind(from).bind(size).fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        if !page.take(row.try_get(0)?)? {
+            break;
+        }
+    }
+    drop(rows);
+    Ok(page.events)
 }
 
 fn bound<'q>(names: &Names, statement: Statement) -> Query<'q, Sqlite, SqliteArguments> {

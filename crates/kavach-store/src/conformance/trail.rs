@@ -88,6 +88,60 @@ pub(super) async fn pages_of_events_join_up(harness: &mut dyn Harness) {
     assert_eq!(found, in_order(want));
 }
 
+pub(super) async fn a_log_comes_in_order_of_its_indexes(harness: &mut dyn Harness) {
+    let handles = [harness.fresh().await, harness.second_handle().await];
+    let mut other = event(log(2), 40, 2_000);
+    // Of whom a log tells does not matter, nor do its times.
+    other.tenant = tenant();
+    let mut written = interleaved();
+    written.extend([other.seal(), sealed(log(2), 41, 1)]);
+    append_shuffled(&*handles[0], &written).await;
+    for (number, from) in [
+        (1, 0),
+        (2, 0),
+        (2, 41),
+        (2, 42),
+        (2, 95),
+        (2, 119),
+        (2, 120),
+        (3, 0),
+        (4, 0),
+        (4, 1),
+        (4, NUMBER_MAX),
+        (4, NUMBER_MAX + 1),
+        (4, u64::MAX),
+        (300, 999_999_999),
+    ] {
+        let of_log = written.iter().map(|sealed| &sealed.event);
+        let wanted = of_log.filter(|event| event.log == log(number) && event.index >= from);
+        let mut want: Vec<u64> = wanted.map(|event| event.index).collect();
+        want.sort_unstable();
+        for (limit, store) in [1, 3, 25, usize::MAX]
+            .into_iter()
+            .zip(handles.iter().cycle())
+        {
+            let (mut found, mut next) = (Vec::new(), from);
+            loop {
+                let page = store.log_scan(log(number), next, limit).await.unwrap();
+                assert!(page.len() <= limit, "{} on a page of {limit}", page.len());
+                let Some(last) = page.last() else { break };
+                next = last.event.index + 1;
+                found.extend(page);
+            }
+            let indexes: Vec<u64> = found.iter().map(|sealed| sealed.event.index).collect();
+            assert_eq!(indexes, want, "log {number} from {from}, {limit} at a time");
+            assert!(found.iter().all(|sealed| written.contains(sealed)));
+        }
+    }
+    let error = handles[0].log_scan(log(1), 0, 0).await.unwrap_err();
+    assert_eq!(*error.kind(), StoreErrorKind::InvalidInput, "{error}");
+    // What one handle wrote, the other finds.
+    let last = sealed(log(1), 25, 0);
+    committed(&*handles[0], batch().event(&last)).await;
+    let found = handles[1].log_scan(log(1), 25, 10).await.unwrap();
+    assert_eq!(found, [last]);
+}
+
 pub(super) async fn an_event_is_found_at_once(harness: &mut dyn Harness) {
     let handles = [harness.fresh().await, harness.second_handle().await];
     for index in 0..scale(40, 1000) {

@@ -1,6 +1,6 @@
 //! The audit events, in order.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use kavach_audit::{Query, SealedEvent};
@@ -14,8 +14,8 @@ use crate::store::{AuditCursor, AuditPage};
 #[derive(Default)]
 pub(super) struct Trail {
     events: BTreeMap<Position, SealedEvent>,
-    /// The (log, index) of each.
-    places: HashSet<(LogId, u64)>,
+    /// The time of each, by log and index.
+    places: BTreeMap<(LogId, u64), u64>,
 }
 
 /// Where an event stands in the order of all.
@@ -70,15 +70,30 @@ impl Trail {
 
     /// Whether an event stands at the same place of the same log.
     pub(super) fn contains(&self, SealedEvent { event, .. }: &SealedEvent) -> bool {
-        self.places.contains(&(event.log, event.index))
+        self.places.contains_key(&(event.log, event.index))
     }
 
     /// Adds events, none of which it contains.
     pub(super) fn append(&mut self, events: Vec<SealedEvent>) {
         for event in events {
-            self.places.insert((event.event.log, event.event.index));
+            let SealedEvent { event: fields, .. } = &event;
+            self.places
+                .insert((fields.log, fields.index), fields.time_ns);
             self.events.insert(Position::of(&event), event);
         }
+    }
+
+    /// At most `size` events of the log, from this index on.
+    pub(super) fn of_log(&self, log: LogId, from: u64, size: usize) -> Vec<SealedEvent> {
+        let places = self.places.range((log, from)..=(log, u64::MAX)).take(size);
+        let events = places.filter_map(|(&(log, index), &time_ns)| {
+            self.events.get(&Position {
+                time_ns,
+                log,
+                index,
+            })
+        });
+        events.cloned().collect()
     }
 
     /// At most `size` events that match, after the cursor.

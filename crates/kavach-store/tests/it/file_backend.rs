@@ -296,6 +296,13 @@ impl State {
         Ok(page)
     }
 
+    fn log(&self, log: LogId, from: u64, size: usize) -> Vec<SealedEvent> {
+        let times = self.times.range((log, from)..=(log, u64::MAX)).take(size);
+        let events =
+            times.filter_map(|((log, index), time_ns)| self.events.get(&(*time_ns, *log, *index)));
+        events.cloned().collect()
+    }
+
     fn audit(&self, query: &Query, after: Option<(u64, LogId, u64)>, size: usize) -> AuditPage {
         let after = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut found = self
@@ -385,6 +392,17 @@ impl Store for FileStore {
             .transpose()?;
         let query = query.clone();
         self.run(move |opened| Ok(opened.state.audit(&query, after, size)))
+            .await
+    }
+
+    async fn log_scan(
+        &self,
+        log: LogId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<SealedEvent>, StoreError> {
+        let size = limits::page_size(limit)?;
+        self.run(move |opened| Ok(opened.state.log(log, from, size)))
             .await
     }
 

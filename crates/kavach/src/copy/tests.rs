@@ -19,7 +19,7 @@ async fn a_target_with_something_in_it_is_refused() {
     let from = source().await;
     let other = source().await;
     assert!(matches!(
-        copy(&from, &other, &[], |_| ()).await,
+        copy(&from, &other, |_| ()).await,
         Err(CopyError::NotEmpty)
     ));
     let quiet = MemoryStore::new();
@@ -32,7 +32,7 @@ async fn a_target_with_something_in_it_is_refused() {
         .await
         .unwrap();
     assert!(matches!(
-        copy(&from, &quiet, &[], |_| ()).await,
+        copy(&from, &quiet, |_| ()).await,
         Err(CopyError::NotEmpty)
     ));
 }
@@ -41,17 +41,15 @@ async fn a_target_with_something_in_it_is_refused() {
 async fn a_copy_is_everything() {
     let (from, to) = (source().await, MemoryStore::new());
     let mut told = 0;
-    let copied = copy(&from, &to, &[], |written| told = written)
-        .await
-        .unwrap();
+    let copied = copy(&from, &to, |written| told = written).await.unwrap();
     assert!(!copied.resumed);
-    assert_eq!(copied.census, check(&to, &[]).await.unwrap());
+    assert_eq!(copied.census, check(&to).await.unwrap());
     let records: u64 = copied.census.records.values().sum();
     assert_eq!(told, records + copied.census.events());
     // And it is a store: the node goes on writing its log where it stood.
     some_more(&to).await;
     assert_eq!(
-        check(&to, &[]).await.unwrap().events(),
+        check(&to).await.unwrap().events(),
         copied.census.events() + 1
     );
 }
@@ -69,30 +67,25 @@ async fn interrupted(from: &MemoryStore, nth: u64, fault: Fault) -> bool {
     let faults = Faults::new();
     faults.inject(kavach_store::Call::Commit, When::Nth(nth), fault);
     let faulty = FaultyStore::new(Arc::new(to.clone()), faults);
-    if copy(from, &faulty, &[], |_| ()).await.is_ok() {
+    if copy(from, &faulty, |_| ()).await.is_ok() {
         return false;
     }
-    let begun = check(&to, &[]).await.is_err() || super::refuse_unfinished(&to).await.is_err();
+    let begun = check(&to).await.is_err() || super::refuse_unfinished(&to).await.is_err();
     if begun {
         let refused = Kavach::open(to.clone()).await;
         assert!(refused.is_err(), "half a copy was taken for a store");
-        let error = copy(&to, &MemoryStore::new(), &[], |_| ())
-            .await
-            .unwrap_err();
+        let error = copy(&to, &MemoryStore::new(), |_| ()).await.unwrap_err();
         assert!(
             matches!(error, CopyError::Store(_)),
             "half a copy was copied: {error}"
         );
     }
     // Where the very last commit landed without an answer, there is nothing left to do.
-    match copy(from, &to, &[], |_| ()).await {
-        Ok(copied) => assert_eq!(copied.census, check(from, &[]).await.unwrap()),
+    match copy(from, &to, |_| ()).await {
+        Ok(copied) => assert_eq!(copied.census, check(from).await.unwrap()),
         Err(error) => assert!(matches!(error, CopyError::NotEmpty) && !begun, "{error}"),
     }
-    assert_eq!(
-        check(&to, &[]).await.unwrap(),
-        check(from, &[]).await.unwrap()
-    );
+    assert_eq!(check(&to).await.unwrap(), check(from).await.unwrap());
     some_more(&to).await;
     true
 }
@@ -116,8 +109,8 @@ async fn a_copy_of_a_source_that_went_on_is_refused() {
     let faults = Faults::new();
     faults.inject(kavach_store::Call::Commit, When::Nth(4), Fault::Unavailable);
     let faulty = FaultyStore::new(Arc::new(to.clone()), faults);
-    copy(&from, &faulty, &[], |_| ()).await.unwrap_err();
+    copy(&from, &faulty, |_| ()).await.unwrap_err();
     some_more(&from).await;
-    let error = copy(&from, &to, &[], |_| ()).await.unwrap_err();
+    let error = copy(&from, &to, |_| ()).await.unwrap_err();
     assert!(matches!(error, CopyError::OtherSource), "{error}");
 }

@@ -10,8 +10,6 @@ use crate::failure::{Exit, Failure};
 use super::{counted, on, open};
 
 /// Read everything: are the records whole, and does the trail lead to the heads of its logs?
-///
-/// Events of a tenant that has no records are found only if `--tenant` names it.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Check {}
 
@@ -25,8 +23,7 @@ impl Check {
             logs: u64,
         }
         let opened = open(data).await?;
-        let tenant = data.tenant;
-        let census = on(opened, async |store| census::check(store, &[tenant]).await).await?;
+        let census = on(opened, census::check).await?;
         let told = Told {
             store: data.place.to_string(),
             records: census.records.values().sum(),

@@ -4,7 +4,6 @@ use kavach::copy::{Copied, CopyError};
 use serde::Serialize;
 
 use crate::console::Console;
-use crate::data::Data;
 use crate::failure::{Exit, Failure, with_causes};
 use crate::place::{Place, Purpose};
 use crate::progress::Progress;
@@ -26,7 +25,7 @@ pub(crate) struct Copy {
 }
 
 impl Copy {
-    pub(crate) async fn run(self, data: &Data, console: &mut Console) -> Result<Exit, Failure> {
+    pub(crate) async fn run(self, console: &mut Console) -> Result<Exit, Failure> {
         #[derive(Serialize)]
         struct Told {
             from: String,
@@ -44,7 +43,7 @@ impl Copy {
         if !from.has_store().await? {
             return Err(Failure::error(format!("there is no store in `{from}`")));
         }
-        let copied = copy(data, console, &from, &to).await?;
+        let copied = copy(console, &from, &to).await?;
         let told = Told {
             from: from.to_string(),
             to: to.to_string(),
@@ -67,7 +66,7 @@ impl Copy {
     }
 }
 
-async fn copy(data: &Data, console: &Console, from: &Place, to: &Place) -> Result<Copied, Failure> {
+async fn copy(console: &Console, from: &Place, to: &Place) -> Result<Copied, Failure> {
     // Opened for writing, so that an embedded source is locked against those who write.
     let source = from.open(Purpose::Changing).await?;
     let target = match to.open(Purpose::Changing).await {
@@ -79,7 +78,7 @@ async fn copy(data: &Data, console: &Console, from: &Place, to: &Place) -> Resul
     };
     let progress = Progress::of_copied(console);
     let tell = |written| progress.is_at(written);
-    let copied = kavach::copy::copy(&*source.store, &*target.store, &[data.tenant], tell).await;
+    let copied = kavach::copy::copy(&*source.store, &*target.store, tell).await;
     progress.end();
     source.close().await;
     target.close().await;

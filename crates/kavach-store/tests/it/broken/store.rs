@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use kavach_store::kavach_audit::{Query, SealedEvent};
+use kavach_store::kavach_core::{LogId, TenantId};
 use kavach_store::limits::KEY_BYTES_MAX;
 use kavach_store::{
     AuditCursor, AuditPage, Batch, Change, ChangesPage, Committed, Health, Key, MemoryStore,
@@ -422,6 +423,32 @@ impl Store for Broken {
             answer => answer?,
         };
         self.events_shown(&mut page);
+        Ok(page)
+    }
+
+    async fn log_scan(
+        &self,
+        log: LogId,
+        mut from: u64,
+        mut limit: usize,
+    ) -> Result<Vec<SealedEvent>, StoreError> {
+        match self.flaw {
+            Flaw::AcceptsPagesOfZero => limit = limit.max(1),
+            Flaw::LogsBeginBehind => from = from.saturating_add(1),
+            _ => {}
+        }
+        let mut page = self.inner.log_scan(log, from, limit).await?;
+        match self.flaw {
+            Flaw::LogsKeepToOneTenant => {
+                page.retain(|sealed| sealed.event.tenant == TenantId::default());
+            }
+            Flaw::LogsComeInOrderOfTime => page.sort_by_key(|sealed| sealed.event.time_ns),
+            Flaw::LogsLeakIntoTheNext if page.is_empty() => {
+                let next = LogId::from_u128(log.as_u128() + 1);
+                page = self.inner.log_scan(next, from, limit).await?;
+            }
+            _ => {}
+        }
         Ok(page)
     }
 

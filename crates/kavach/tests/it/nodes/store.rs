@@ -2,7 +2,8 @@
 
 use super::*;
 use async_trait::async_trait;
-use kavach::audit::Query;
+use kavach::audit::{Query, SealedEvent};
+use kavach::core::LogId;
 use kavach::store::{
     AuditCursor, AuditPage, Batch, ChangesPage, Committed, Health, Key, Migration, Revision,
     ScanPage, SchemaState, Snapshot, Space, StoreError,
@@ -65,6 +66,15 @@ impl Store for Named {
         limit: usize,
     ) -> Result<AuditPage, StoreError> {
         self.now().audit_scan(query, after, limit).await
+    }
+
+    async fn log_scan(
+        &self,
+        log: LogId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<SealedEvent>, StoreError> {
+        self.now().log_scan(log, from, limit).await
     }
 
     async fn migrate(&self, migration: Migration) -> Result<SchemaState, StoreError> {

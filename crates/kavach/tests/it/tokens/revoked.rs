@@ -211,7 +211,7 @@ async fn a_copy_of_a_store_takes_nothing_that_was_revoked_or_used() {
     let list = kavach.sign_revocations().await.unwrap();
 
     let to = MemoryStore::new();
-    let copied = kavach::copy::copy(&*desk.world.store, &to, &[], |_| {}).await;
+    let copied = kavach::copy::copy(&*desk.world.store, &to, |_| {}).await;
     copied.unwrap();
     let clock = Arc::new(ManualClock::new(kavach.now()));
     let builder = Kavach::builder(to).clock(clock);

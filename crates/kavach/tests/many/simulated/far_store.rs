@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kavach::audit::Query;
+use kavach::audit::{Query, SealedEvent};
+use kavach::core::LogId;
 use kavach::store::{
     AuditCursor, AuditPage, Batch, ChangesPage, Committed, Health, Key, Migration, Revision,
     ScanPage, SchemaState, Snapshot, Space, StoreError,
@@ -157,6 +158,18 @@ impl Store for FarStore {
         let (query, after) = (query.clone(), after.cloned());
         self.ask(false, move |store| async move {
             store.audit_scan(&query, after.as_ref(), limit).await
+        })
+        .await
+    }
+
+    async fn log_scan(
+        &self,
+        log: LogId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<SealedEvent>, StoreError> {
+        self.ask(false, move |store| async move {
+            store.log_scan(log, from, limit).await
         })
         .await
     }
