@@ -43,6 +43,7 @@ mod feed;
 mod fixture;
 mod follower;
 mod harness;
+mod hints;
 mod model;
 mod photo;
 mod questions;
@@ -166,6 +167,9 @@ macro_rules! conformance_tests {
             feed::a_revision_that_never_was_is_unknown,
             feed::the_feed_survives_reopening,
             feed::the_feed_reaches_back_far_enough,
+            hints::hints_end_when_nobody_changes_anything,
+            hints::quiet_batches_make_no_hints,
+            hints::dropped_hints_do_no_harm,
             trail::events_come_in_order_of_time_log_and_index,
             trail::pages_of_events_join_up,
             trail::a_log_comes_in_order_of_its_indexes,

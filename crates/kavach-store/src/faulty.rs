@@ -83,6 +83,8 @@ pub enum Call {
     Migrate,
     /// [`Store::health`].
     Health,
+    /// [`Store::stirred`]. What is struck by a failure never hints; what is held hints late.
+    Stirred,
 }
 
 /// Which calls a fault strikes.
@@ -135,7 +137,8 @@ impl<S: Store + ?Sized> FaultyStore<S> {
             | Call::Changes
             | Call::AuditScan
             | Call::LogScan
-            | Call::Health => unavailable("injected: the answer was lost; try again"),
+            | Call::Health
+            | Call::Stirred => unavailable("injected: the answer was lost; try again"),
         };
         match self.faults.next(call) {
             None => operation.await,
@@ -334,5 +337,15 @@ impl<S: Store + ?Sized> Store for FaultyStore<S> {
 
     async fn health(&self) -> Result<Health, StoreError> {
         self.strike(Call::Health, self.inner.health()).await
+    }
+
+    async fn stirred(&self, known: Revision) {
+        let hint = async {
+            self.inner.stirred(known).await;
+            Ok(())
+        };
+        if self.strike(Call::Stirred, hint).await.is_err() {
+            std::future::pending().await
+        }
     }
 }

@@ -14,6 +14,7 @@ use crate::batch::{Batch, Committed, Revision, Version};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::key::{Key, Space};
 use crate::limits::page_size;
+use crate::memory::bell::Bell;
 use crate::memory::feed::Feed;
 use crate::memory::trail::Trail;
 use crate::store::{
@@ -21,6 +22,7 @@ use crate::store::{
     Snapshot, Store,
 };
 
+mod bell;
 mod feed;
 #[cfg(test)]
 mod tests;
@@ -36,6 +38,8 @@ const SCHEMA: u32 = 1;
 #[derive(Clone)]
 pub struct MemoryStore {
     state: Arc<RwLock<State>>,
+    /// Rings with each change of the graph.
+    bell: Arc<Bell>,
 }
 
 struct State {
@@ -70,6 +74,7 @@ impl MemoryStore {
         };
         Self {
             state: Arc::new(RwLock::new(state)),
+            bell: Arc::default(),
         }
     }
 
@@ -140,7 +145,12 @@ impl Store for MemoryStore {
 
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         batch.check()?;
-        self.writing().apply(batch)
+        let changes_graph = !batch.graph_changes().is_empty();
+        let committed = self.writing().apply(batch)?;
+        if changes_graph {
+            self.bell.ring();
+        }
+        Ok(committed)
     }
 
     async fn changes(&self, after: Revision, limit: usize) -> Result<ChangesPage, StoreError> {
@@ -201,6 +211,11 @@ impl Store for MemoryStore {
             revision: state.feed.newest(),
             events: state.trail.len(),
         })
+    }
+
+    async fn stirred(&self, known: Revision) {
+        let is_newer = || self.reading().feed.newest() != known;
+        self.bell.until(is_newer).await;
     }
 }
 

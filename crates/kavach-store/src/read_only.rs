@@ -95,4 +95,8 @@ impl<S: Store + ?Sized> Store for ReadOnly<S> {
     async fn health(&self) -> Result<Health, StoreError> {
         self.0.health().await
     }
+
+    async fn stirred(&self, known: Revision) {
+        self.0.stirred(known).await;
+    }
 }

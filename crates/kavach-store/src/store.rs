@@ -119,6 +119,21 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// # Errors
     /// Whatever keeps it from serving.
     async fn health(&self) -> Result<Health, StoreError>;
+
+    /// Waits until somebody may have changed the graph, through any handle, since `known`: the time to ask
+    /// for [`changes`](Self::changes) is now.
+    ///
+    /// A hint, and nothing else: it may come late, without cause, or never, and nothing that must hold may
+    /// rest on it. Whoever follows the feed asks every so often, and this only lets them ask sooner. But a
+    /// store that nobody changes falls silent sooner or later, and batches of quiet records and events make
+    /// no hints: those are most of what a busy node commits.
+    ///
+    /// This body never answers, which is right for every store that cannot know better. The one method that
+    /// has a body, because leaving it out takes nothing from anybody but time.
+    async fn stirred(&self, known: Revision) {
+        let _ = known;
+        std::future::pending().await
+    }
 }
 
 /// Another handle onto the same store, for whoever picks a backend while the program runs.
@@ -169,6 +184,10 @@ impl Store for Arc<dyn Store> {
 
     async fn health(&self) -> Result<Health, StoreError> {
         (**self).health().await
+    }
+
+    async fn stirred(&self, known: Revision) {
+        (**self).stirred(known).await;
     }
 }
 

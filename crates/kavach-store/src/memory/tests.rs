@@ -2,7 +2,9 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use super::{MemoryStore, is_inverted, mix};
 use crate::limits::{MEMORY_FEED_CHANGES, PAGE_MAX};
@@ -106,5 +108,59 @@ fn a_range_is_inverted_if_nothing_can_lie_in_it() {
         if !want {
             let _ = std::collections::BTreeMap::<i32, ()>::new().range::<i32, _>(range);
         }
+    }
+}
+
+#[test]
+fn a_hint_comes_with_the_next_change_of_the_graph_and_leaves_nothing_behind() {
+    let store = MemoryStore::new();
+    let other = store.clone();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut hint = Box::pin(store.stirred(Revision::ZERO));
+    assert!(hint.as_mut().poll(&mut context).is_pending());
+    assert!(hint.as_mut().poll(&mut context).is_pending());
+    now(other.commit(one(Space::quiet("quiet")))).unwrap();
+    assert!(hint.as_mut().poll(&mut context).is_pending());
+    let first = now(other.commit(one(GRAPH))).unwrap().revision;
+    assert!(hint.as_mut().poll(&mut context).is_ready());
+    // Who has not heard of it is told at once, who has waits.
+    now(store.stirred(Revision::ZERO));
+    now(store.stirred(Revision::new(1, first.tag() ^ 1)));
+    let mut hint = Box::pin(store.stirred(first));
+    assert!(hint.as_mut().poll(&mut context).is_pending());
+    assert_eq!(store.bell.count(), 1);
+    drop(hint);
+    assert_eq!(store.bell.count(), 0);
+}
+
+/// A waker that counts.
+struct Counted(AtomicU64);
+
+impl Wake for Counted {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_hint_wakes_everybody_who_waits_for_it_and_nobody_for_a_quiet_batch() {
+    let store = MemoryStore::new();
+    let counted = Arc::new(Counted(AtomicU64::new(0)));
+    let waker = Waker::from(Arc::clone(&counted));
+    let mut context = Context::from_waker(&waker);
+    let mut hints: Vec<_> = (0..3).map(|_| store.stirred(Revision::ZERO)).collect();
+    for hint in &mut hints {
+        assert!(hint.as_mut().poll(&mut context).is_pending());
+    }
+    now(store.commit(one(Space::quiet("quiet")))).unwrap();
+    assert_eq!(counted.0.load(Ordering::Relaxed), 0);
+    now(store.commit(one(GRAPH))).unwrap();
+    assert_eq!(counted.0.load(Ordering::Relaxed), 3);
+}
+
+fn one(space: Space) -> Batch {
+    Batch {
+        puts: vec![(Key::new(space, *b"k"), b"v".to_vec())],
+        ..Batch::default()
     }
 }

@@ -19,8 +19,14 @@ impl Broken {
         let first = batch.puts.first().cloned();
         self.translate(&mut batch).await?;
         let mut committed = match self.flaw {
-            Flaw::LosesACommitAfterADrop if self.memory.dropped.swap(false, Ordering::Relaxed) => {
+            Flaw::LosesACommitAfterADrop | Flaw::LosesACommitAfterADroppedHint
+                if self.memory.dropped.swap(false, Ordering::Relaxed) =>
+            {
                 self.inner.commit(Batch::default()).await?
+            }
+            Flaw::HintsAtEveryBatch => {
+                self.memory.commits.fetch_add(1, Ordering::Relaxed);
+                self.inner.commit(batch).await?
             }
             Flaw::ConflictStillWrites | Flaw::ConflictStillRecords => {
                 self.conflict_writes(batch).await?

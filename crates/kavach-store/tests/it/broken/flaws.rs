@@ -56,6 +56,10 @@ pub(super) enum Flaw {
     FeedAcceptsTheFuture,
     FeedForgetsOnReopen,
     FeedIsShort,
+    // Hints.
+    HintsNeverEnd,
+    HintsAtEveryBatch,
+    LosesACommitAfterADroppedHint,
     // Events.
     LosesEvents,
     SortsIndexesAsText,
@@ -293,6 +297,15 @@ pub(super) const FLAWS: &[(Flaw, &[&str])] = {
         ),
         (FeedForgetsOnReopen, &["the_feed_survives_reopening"]),
         (FeedIsShort, &["the_feed_reaches_back_far_enough"]),
+        (
+            HintsNeverEnd,
+            &[
+                "hints_end_when_nobody_changes_anything",
+                "quiet_batches_make_no_hints",
+            ],
+        ),
+        (HintsAtEveryBatch, &["quiet_batches_make_no_hints"]),
+        (LosesACommitAfterADroppedHint, &["dropped_hints_do_no_harm"]),
         (
             LosesEvents,
             &[

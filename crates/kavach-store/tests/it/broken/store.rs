@@ -469,4 +469,21 @@ impl Store for Broken {
         health.revision = self.shown_revision(health.revision);
         Ok(health)
     }
+
+    async fn stirred(&self, known: Revision) {
+        match self.flaw {
+            Flaw::HintsNeverEnd => {}
+            Flaw::HintsAtEveryBatch => {
+                while self.memory.commits.swap(0, Ordering::Relaxed) == 0 {
+                    yield_now().await;
+                }
+            }
+            Flaw::LosesACommitAfterADroppedHint => {
+                let mut armed = Armed(Some(&self.memory.dropped));
+                self.inner.stirred(known).await;
+                armed.0 = None;
+            }
+            _ => self.inner.stirred(known).await,
+        }
+    }
 }
