@@ -33,6 +33,7 @@ mod options;
 #[cfg(test)]
 mod plans;
 mod read;
+mod wake;
 
 pub use options::PostgresOptions;
 
@@ -63,6 +64,7 @@ struct Shared {
     tags: RandomState,
     /// How many tags were drawn.
     drawn: AtomicU64,
+    wake: wake::Wake,
 }
 
 impl PostgresStore {
@@ -91,12 +93,14 @@ impl PostgresStore {
                 ready: OnceLock::new(),
                 tags: RandomState::new(),
                 drawn: AtomicU64::new(0),
+                wake: wake::Wake::new(options.ears()),
             }),
         })
     }
 
     /// Waits for what is under way, and ends all connections. Later calls answer `Unavailable`.
     pub async fn close(&self) {
+        self.shared.wake.close().await;
         self.shared.pool.close().await;
     }
 
@@ -227,6 +231,9 @@ impl Store for PostgresStore {
         let name = &self.shared.name;
         to_its_end(name, StoreErrorKind::OutcomeUnknown, async move {
             let committed = commit::commit(&shared, &batch).await;
+            if committed.is_ok() && !batch.graph_changes().is_empty() {
+                wake::tell(&shared);
+            }
             committed.map_err(|failure| shared.explain(failure))
         })
         .await
@@ -286,5 +293,9 @@ impl Store for PostgresStore {
             Box::pin(async move { read::health(connection, &shared.names, &shared.name).await })
         })
         .await
+    }
+
+    async fn stirred(&self, _: Revision) {
+        wake::stirred(&self.shared).await;
     }
 }

@@ -7,7 +7,9 @@ use kavach_store::{StoreError, StoreErrorKind};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, PgConnection, PgPool};
 
-use crate::limits::{ACQUIRE_TIMEOUT, IDLE_TIMEOUT, LOCK_TIMEOUT, POSTGRES_CONNECTIONS};
+use crate::limits::{
+    ACQUIRE_TIMEOUT, IDLE_TIMEOUT, LISTEN_TIMEOUT, LOCK_TIMEOUT, POSTGRES_CONNECTIONS,
+};
 
 /// How a PostgreSQL database is used.
 #[derive(Clone, Debug)]
@@ -17,12 +19,13 @@ pub struct PostgresOptions {
     prefix: String,
     connections: u32,
     patience: Duration,
+    pushes: bool,
 }
 
 impl PostgresOptions {
     /// The options that an address says: `postgres://user:password@host:port/database`. Besides what every
-    /// client of PostgreSQL knows (`?sslmode=…`, `?host=/folder/of/the/socket`), it may say `schema=…` and
-    /// `prefix=…`.
+    /// client of PostgreSQL knows (`?sslmode=…`, `?host=/folder/of/the/socket`), it may say `schema=…`,
+    /// `prefix=…` and `push=off` (see [`without_push`](Self::without_push)).
     ///
     /// # Errors
     /// `InvalidInput` for an address that is none. The message does not repeat it, because it may hold a
@@ -30,11 +33,12 @@ impl PostgresOptions {
     pub fn parse(url: &str) -> Result<Self, StoreError> {
         let (place, query) = url.split_once('?').unwrap_or((url, ""));
         let (mut schema, mut prefix) = (None, "kavach_".to_owned());
-        let mut rest = Vec::new();
+        let (mut rest, mut pushes) = (Vec::new(), true);
         for part in query.split('&').filter(|part| !part.is_empty()) {
             match part.split_once('=') {
                 Some(("schema", value)) => schema = Some(value.to_owned()),
                 Some(("prefix", value)) => value.clone_into(&mut prefix),
+                Some(("push", value)) => pushes = is_on(value)?,
                 _ => rest.push(part),
             }
         }
@@ -54,6 +58,7 @@ impl PostgresOptions {
             prefix,
             connections: POSTGRES_CONNECTIONS,
             patience: ACQUIRE_TIMEOUT,
+            pushes,
         })
     }
 
@@ -89,6 +94,15 @@ impl PostgresOptions {
         self
     }
 
+    /// Neither tells other nodes of changes nor hears of theirs (`NOTIFY`, `LISTEN`), so that they are heard of
+    /// by asking only. Nothing else changes. For a pooler that hands out connections for a transaction each,
+    /// where nobody can listen; engines that are not PostgreSQL are left alone anyway.
+    #[must_use]
+    pub fn without_push(mut self) -> Self {
+        self.pushes = false;
+        self
+    }
+
     pub(super) fn schema(&self) -> Option<&str> {
         self.schema.as_deref()
     }
@@ -110,13 +124,28 @@ impl PostgresOptions {
         format!("postgres://{host}/{database}")
     }
 
-    /// The connections.
-    pub(super) fn pool(&self) -> PgPool {
+    fn server(&self) -> PgConnectOptions {
         let server = self.server.clone().disable_statement_logging();
-        let server = match server.get_application_name() {
+        match server.get_application_name() {
             Some(_) => server,
             None => server.application_name("kavach"),
-        };
+        }
+    }
+
+    /// The connection that hears of changes, and room for one in its place while it is being given up.
+    pub(super) fn ears(&self) -> Option<PgPool> {
+        let pool = PgPoolOptions::new()
+            .max_connections(2)
+            .acquire_timeout(LISTEN_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .after_connect(|connection, _| Box::pin(set_up_to_listen(connection)))
+            .connect_lazy_with(self.server());
+        self.pushes.then_some(pool)
+    }
+
+    /// The connections.
+    pub(super) fn pool(&self) -> PgPool {
         PgPoolOptions::new()
             .max_connections(self.connections)
             .acquire_timeout(self.patience)
@@ -124,7 +153,7 @@ impl PostgresOptions {
             .test_before_acquire(false)
             .after_connect(|connection, _| Box::pin(set_up(connection)))
             .after_release(|connection, _| Box::pin(is_free(connection)))
-            .connect_lazy_with(server)
+            .connect_lazy_with(self.server())
     }
 }
 
@@ -142,6 +171,25 @@ async fn set_up(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// A session that listens is idle, and meant to be. (The setting is known from version 14 on.)
+async fn set_up_to_listen(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let sql = "SELECT set_config('idle_session_timeout', '0', false) \
+               WHERE current_setting('idle_session_timeout', true) IS NOT NULL";
+    sqlx::query(sql).execute(connection).await.map(|_| ())
+}
+
+/// What `push=…` says.
+fn is_on(value: &str) -> Result<bool, StoreError> {
+    match value {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => {
+            let message = "`push` in the address of the database is `on` or `off`";
+            Err(StoreError::new(StoreErrorKind::InvalidInput, message))
+        }
+    }
 }
 
 /// Whether the session is in no transaction.
