@@ -25,8 +25,8 @@ pub const RETRY_PAUSE_MAX: Duration = Duration::from_millis(200);
 /// How long the connection that hears of changes may take to be made or to answer.
 pub const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Silence after which that connection is asked whether it is alive. Other nodes' changes are heard of by
-/// asking meanwhile.
-pub const LISTEN_CHECK_EVERY: Duration = Duration::from_secs(30);
+/// asking meanwhile. (The tests inside the crate do not wait for so long.)
+pub const LISTEN_CHECK_EVERY: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
 /// The first pause before that connection is made again. Doubles each time, up to [`DEAF_PAUSE_MAX`].
 pub const DEAF_PAUSE_MIN: Duration = Duration::from_millis(100);
 /// The longest such pause, and for how long nobody is told of changes after the server refused to.

@@ -12,7 +12,7 @@ use crate::trail::Dialect;
 use server::Server;
 
 #[path = "../../tests/it/postgres/server.rs"]
-mod server;
+pub(super) mod server;
 
 /// A filled store whose tables the planner knows.
 async fn store() -> PostgresStore {

@@ -6,3 +6,4 @@ mod proxy;
 mod retries;
 pub(crate) mod server;
 mod views;
+mod wake;

@@ -1,6 +1,15 @@
-//! Which engines are told anything.
+//! Which engines are told anything, and a connection that is dead though nobody says so.
+
+use std::process::Command;
+use std::time::Duration;
+
+use kavach_store::{Batch, Key, Migration, Revision, Space, Store};
+use sqlx::{Connection, PgConnection};
+use tokio::time::timeout;
 
 use super::{channel, is_postgres_itself};
+use crate::postgres::plans::server::{self, Server};
+use crate::postgres::{PostgresOptions, PostgresStore};
 
 #[track_caller]
 fn check(version: &str, want: bool) {
@@ -48,4 +57,45 @@ fn the_channel_is_one_name_and_stays_within_what_the_engine_keeps_of_it() {
         );
     }
     assert_ne!(channel(1), channel(-1));
+}
+
+fn signal(pid: i32, signal: &str) {
+    let sent = Command::new("kill")
+        .args([format!("-{signal}"), pid.to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+/// As where a network is cut and no packet says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_falls_silent_is_given_up_and_made_again() {
+    let (schema, url) = (server::schema(), server::url(Server::shared()));
+    let url = format!("{url}&application_name={schema}");
+    let options = PostgresOptions::parse(&url).unwrap().with_schema(&schema);
+    let store = PostgresStore::open_with(options).unwrap();
+    store.migrate(Migration::Apply).await.unwrap();
+    store.stirred(Revision::ZERO).await;
+    let mut beside = PgConnection::connect(&server::url(Server::shared()))
+        .await
+        .unwrap();
+    let pid: i32 = sqlx::query_scalar(
+        "SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND query LIKE 'LISTEN%'",
+    )
+    .bind(&schema)
+    .fetch_one(&mut beside)
+    .await
+    .unwrap();
+    signal(pid, "STOP");
+    let patience = Duration::from_secs(60);
+    let again = timeout(patience, store.stirred(Revision::ZERO)).await;
+    let put = Batch {
+        puts: vec![(Key::new(Space::graph("wake"), *b"k"), b"v".to_vec())],
+        ..Batch::default()
+    };
+    store.commit(put).await.unwrap();
+    let stirred = timeout(patience, store.stirred(Revision::ZERO)).await;
+    signal(pid, "CONT");
+    again.expect("nobody listens any more");
+    stirred.expect("nobody hears anything any more");
+    store.close().await;
 }
