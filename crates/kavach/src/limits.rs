@@ -92,8 +92,10 @@ pub(crate) const TRUST_STORED_AT_CLOSE: u64 = 256;
 pub(crate) const TRUST_SHARED_EVERY_NS: u64 = 2_000_000_000;
 /// Agents of which a node reads again what others recorded, each time. Others are read the next time.
 pub(crate) const TRUST_ASKED_MAX: usize = 256;
-/// Questions about the graph after which approvals and trust are asked about too: once a second or so.
-pub(crate) const POLLS_FOR_OTHERS: u32 = 10;
+/// Milliseconds between two questions about approvals and trust, which may lag.
+pub(crate) const OTHERS_EVERY_MS: u64 = 1_000;
+/// Milliseconds after which such a question is given up: a scan of all approvals on a slow disk takes less.
+pub(crate) const OTHERS_TIMEOUT_MS: u64 = 5_000;
 /// Records of trust in one batch. At some hundred bytes each, well within what a store takes.
 pub(crate) const TRUST_STORED_KEYS_MAX: usize = 16 * 1024;
 /// Milliseconds for which a node may say yes after it asked what other nodes changed, where the host says
@@ -104,6 +106,12 @@ pub(crate) const NODE_LEASE_MS_MIN: u64 = 50;
 pub(crate) const NODE_LEASE_MS_MAX: u64 = 10_000;
 /// Milliseconds between two questions: four may fail before the lease is over.
 pub(crate) const NODE_POLL_MS: u64 = 100;
+/// Milliseconds between two questions at least, however often somebody says that there is something to ask
+/// for: ten times as often as by itself, which a database does not notice, and nobody can make it more.
+pub(crate) const POLL_GAP_MS: u64 = 10;
+/// Milliseconds between two commits that do nothing but tell the others how far the node has come: where much
+/// changes, each of the nodes would make one for each change.
+pub(crate) const TELLING_GAP_MS: u64 = 25;
 /// Seconds for which a node holds a slice of a limit that nodes share, where the host says nothing else.
 pub(crate) const SHARED_LIMITS_LEASE_S: u64 = 10;
 /// Seconds after which a node that says nothing says no more yes, and twice that until others take its seat:

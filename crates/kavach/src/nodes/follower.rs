@@ -1,20 +1,22 @@
 //! Taking in what other nodes change.
 
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use kavach_core::LogId;
 use kavach_store::{Store, StoreError, StoreErrorKind};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::freshness::Freshness;
 use super::sharing::Sharing;
 use crate::approvals::Approvals;
 use crate::committer::{Part, Work};
-use crate::limits::POLLS_FOR_OTHERS;
+use crate::limits::{OTHERS_EVERY_MS, OTHERS_TIMEOUT_MS, POLL_GAP_MS, TELLING_GAP_MS};
 use crate::trust;
 use crate::view::View;
 
@@ -37,7 +39,6 @@ pub(crate) struct Follower {
     of: Followed,
     /// Something changed: ask now.
     woken: Notify,
-    stopped: AtomicBool,
 }
 
 impl Follower {
@@ -73,13 +74,20 @@ impl Follower {
     /// that a revocation would, so it may lag.
     ///
     /// # Errors
-    /// If the store fails.
+    /// If the store fails, or does not answer for five seconds.
     pub(crate) async fn hear_others(&self) -> Result<(), StoreError> {
-        self.of.approvals.reload(&*self.of.store).await?;
-        self.of
-            .trust
-            .hear_others(&*self.of.store, self.of.log)
-            .await
+        let heard = async {
+            self.of.approvals.reload(&*self.of.store).await?;
+            self.of
+                .trust
+                .hear_others(&*self.of.store, self.of.log)
+                .await
+        };
+        let limit = Duration::from_millis(OTHERS_TIMEOUT_MS);
+        timeout(limit, heard).await.unwrap_or_else(|_| {
+            let words = "the store does not say in time what other nodes recorded; try again";
+            Err(StoreError::new(StoreErrorKind::Unavailable, words))
+        })
     }
 
     /// For how long the node is fresh after it asked.
@@ -92,6 +100,27 @@ impl Follower {
         self.woken.notify_one();
     }
 
+    /// Waits until it is time to ask again: not at once, whoever wants it, after that as soon as somebody does,
+    /// and else when the time of a poll is over. Or until the end.
+    ///
+    /// Hints count while the store answers. One that gives hints and no answers is asked as often as without.
+    async fn until_due(&self, is_answered: bool, poll: Duration, end: &mut watch::Receiver<bool>) {
+        let gap = poll.min(Duration::from_millis(POLL_GAP_MS));
+        if timeout(gap, end.wait_for(|ended| *ended)).await.is_ok() {
+            return;
+        }
+        let hint = async {
+            if is_answered {
+                self.of.store.stirred(self.of.view.revision()).await;
+            } else {
+                pending().await
+            }
+        };
+        let asked = either(hint, self.woken.notified());
+        let ended = async { drop(end.wait_for(|ended| *ended).await) };
+        let _ = timeout(poll.saturating_sub(gap), either(asked, ended)).await;
+    }
+
     /// Whether there is something that other nodes should be told.
     fn has_news(&self, told: u64) -> bool {
         self.of.freshness.is_seat_due() || self.of.view.revision().number() > told
@@ -102,41 +131,29 @@ impl Follower {
 #[derive(Debug)]
 pub(crate) struct Following {
     follower: Arc<Follower>,
-    task: JoinHandle<()>,
+    ended: watch::Sender<bool>,
+    polling: JoinHandle<()>,
+    hearing: JoinHandle<()>,
 }
 
 impl Following {
-    /// Asks as often as they agreed, or as soon as it is woken; what there is to tell, the committer tells.
+    /// Asks as often as they agreed, or as soon as it is woken or the store hints; what there is to tell, the
+    /// committer tells.
     pub(crate) fn start(of: Followed, parts: mpsc::WeakSender<Part>) -> Self {
-        let poll = of.sharing.poll();
         let follower = Arc::new(Follower {
             of,
             woken: Notify::new(),
-            stopped: AtomicBool::new(false),
         });
-        let asking = Arc::clone(&follower);
-        let task = tokio::spawn(async move {
-            let (follower, mut told) = (asking, 0);
-            for poll_number in (1..=POLLS_FOR_OTHERS).cycle() {
-                let _ = timeout(poll, follower.woken.notified()).await;
-                if follower.stopped.load(Ordering::SeqCst) {
-                    return;
-                }
-                if let Err(error) = follower.refresh().await {
-                    tracing::warn!(%error, "other nodes' changes are not known; nothing is allowed once the lease is over");
-                    continue;
-                }
-                if poll_number == POLLS_FOR_OTHERS
-                    && let Err(error) = follower.hear_others().await
-                {
-                    tracing::warn!(%error, "what other nodes recorded is not known; trying again");
-                }
-                if follower.has_news(told) && nudge(&parts) {
-                    told = follower.of.view.revision().number();
-                }
-            }
-        });
-        Self { follower, task }
+        let (ended, end) = watch::channel(false);
+        // Apart from each other: a store that hangs with the one does not keep the other waiting.
+        let polling = keep_polling(Arc::clone(&follower), parts, end.clone());
+        let hearing = keep_hearing(Arc::clone(&follower), end);
+        Self {
+            follower,
+            ended,
+            polling: tokio::spawn(polling),
+            hearing: tokio::spawn(hearing),
+        }
     }
 
     /// Whom to ask.
@@ -145,11 +162,73 @@ impl Following {
     }
 
     /// Waits until it has stopped.
-    pub(crate) async fn end(self) {
-        self.follower.stopped.store(true, Ordering::SeqCst);
-        self.follower.wake();
-        let _ = self.task.await;
+    pub(crate) async fn end(mut self) {
+        self.ended.send_replace(true);
+        let _ = (&mut self.polling).await;
+        // It only reads.
+        self.hearing.abort();
+        let _ = (&mut self.hearing).await;
     }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.polling.abort();
+        self.hearing.abort();
+    }
+}
+
+/// Asks what others changed, until the end.
+async fn keep_polling(
+    follower: Arc<Follower>,
+    parts: mpsc::WeakSender<Part>,
+    mut end: watch::Receiver<bool>,
+) {
+    let (mut told, mut told_at, mut is_answered) = (0, None::<Instant>, true);
+    let telling_gap = Duration::from_millis(TELLING_GAP_MS);
+    loop {
+        let poll = follower.of.sharing.poll();
+        let poll = if is_answered && follower.has_news(told) {
+            poll.min(telling_gap)
+        } else {
+            poll
+        };
+        follower.until_due(is_answered, poll, &mut end).await;
+        if *end.borrow() {
+            return;
+        }
+        let refreshed = follower.refresh().await;
+        is_answered = refreshed.is_ok();
+        if let Err(error) = refreshed {
+            tracing::warn!(%error, "other nodes' changes are not known; nothing is allowed once the lease is over");
+            continue;
+        }
+        let may_tell = told_at.is_none_or(|at| at.elapsed() >= telling_gap);
+        if may_tell && follower.has_news(told) && nudge(&parts) {
+            told = follower.of.view.revision().number();
+            told_at = Some(Instant::now());
+        }
+    }
+}
+
+/// Asks what others recorded beside the graph, until the end.
+async fn keep_hearing(follower: Arc<Follower>, mut end: watch::Receiver<bool>) {
+    let pause = Duration::from_millis(OTHERS_EVERY_MS);
+    while timeout(pause, end.wait_for(|ended| *ended)).await.is_err() {
+        if let Err(error) = follower.hear_others().await {
+            tracing::warn!(%error, "what other nodes recorded is not known; trying again");
+        }
+    }
+}
+
+/// Waits until one of them is done.
+async fn either<T>(one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    poll_fn(|context| match one.as_mut().poll(context) {
+        Poll::Pending => other.as_mut().poll(context),
+        done @ Poll::Ready(_) => done,
+    })
+    .await
 }
 
 /// Makes the committer commit, if only to tell that the node is alive. Whether it will.

@@ -30,8 +30,9 @@ impl Kavach {
     /// to it, or its lease has run out. After a revocation: when this returns, nobody is let through any more.
     ///
     /// Takes no longer than a lease ([`Sharing::lease_ms`](crate::Sharing::lease_ms)), whatever becomes of the
-    /// store and of the other nodes; about as long as they poll if all are well; no time where the node has
-    /// its store for itself.
+    /// store and of the other nodes; if all are well, about as long as it takes them to hear of it, which is
+    /// some milliseconds where the store tells of changes and else as long as they poll; no time where the
+    /// node has its store for itself.
     pub async fn wait_for_all(&self, revision: u64) {
         let Some(follower) = &self.node.follower else {
             return;
@@ -43,10 +44,13 @@ impl Kavach {
             // A store that hangs keeps nobody past the lease.
             if let Ok(Ok(others)) = timeout(follower.lease(), others).await
                 && others.iter().all(|known| *known >= revision)
+                && self.revision() >= revision
             {
                 return;
             }
-            follower.wake();
+            if self.revision() < revision {
+                follower.wake();
+            }
             let gone_ns = self.node.freshness.now_ns().saturating_sub(started_ns);
             if gone_ns >= lease_ns {
                 return;

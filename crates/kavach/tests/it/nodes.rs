@@ -13,6 +13,7 @@ use tokio::time::{Instant, advance};
 
 use crate::world::{NOW, authorize, new_agent, new_spawn, scan, short, subject, time};
 
+mod pushed;
 mod seats;
 mod store;
 

@@ -11,5 +11,6 @@
 mod dice;
 mod history;
 mod processes;
+mod pushed;
 mod simulated;
 mod work;

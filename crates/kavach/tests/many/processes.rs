@@ -14,7 +14,7 @@ use crate::dice::{Dice, scale};
 use crate::history::{History, Seen};
 use crate::work::{LEASE_MS, Shift, Told, prepare};
 
-mod database;
+pub(crate) mod database;
 
 use database::Database;
 

@@ -10,21 +10,29 @@ use kavach::store::{
 };
 use std::ops::Bound;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 /// A store behind a name: what it stands for may be exchanged, as in a failover.
 #[derive(Debug)]
-struct Named {
+pub(super) struct Named {
     behind: Mutex<Arc<dyn Store>>,
     /// The feed reaches back to this revision, and no further.
     forgets_before: AtomicU64,
+    /// Somebody hints all the time, though nothing changes.
+    is_noisy: AtomicBool,
 }
 
 impl Named {
-    fn new() -> Arc<Self> {
+    pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             behind: Mutex::new(Arc::new(MemoryStore::new())),
             forgets_before: AtomicU64::new(0),
+            is_noisy: AtomicBool::new(false),
         })
+    }
+
+    pub(super) fn hints_without_end(&self) {
+        self.is_noisy.store(true, Ordering::SeqCst);
     }
 
     fn now(&self) -> Arc<dyn Store> {
@@ -84,6 +92,12 @@ impl Store for Named {
     async fn health(&self) -> Result<Health, StoreError> {
         self.now().health().await
     }
+
+    async fn stirred(&self, known: Revision) {
+        if !self.is_noisy.load(Ordering::SeqCst) {
+            self.now().stirred(known).await;
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,6 +135,7 @@ fn named_alone(store: &Arc<dyn Store>) -> Named {
     Named {
         behind: Mutex::new(Arc::clone(store)),
         forgets_before: AtomicU64::new(0),
+        is_noisy: AtomicBool::new(false),
     }
 }
 

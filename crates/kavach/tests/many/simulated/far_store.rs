@@ -186,4 +186,16 @@ impl Store for FarStore {
         self.ask(false, move |store| async move { store.health().await })
             .await
     }
+
+    /// A hint goes over the same network: it may be lost, late or cut off. Where it does not come, there is one
+    /// without cause after a while, as of a connection that was made again.
+    async fn stirred(&self, known: Revision) {
+        let hint = self.ask(false, move |store| async move {
+            store.stirred(known).await;
+            Ok(())
+        });
+        if hint.await.is_err() {
+            tokio::time::sleep(PATIENCE).await;
+        }
+    }
 }
