@@ -7,7 +7,10 @@ use std::task::{Context, Waker};
 
 use async_trait::async_trait;
 use kavach_store::conformance::{Harness, Killed, commit_until_killed};
-use kavach_store::{Batch, MemoryStore, Store};
+use kavach_store::{
+    Batch, Call, Fault, Faults, FaultyStore, Gate, Key, MemoryStore, ReadOnly, Revision, Space,
+    Store, When,
+};
 
 /// Memory does not outlive its process, so reopening and crashing are played: what was committed is
 /// what is in the shared state, and a handle that is dropped takes nothing with it.
@@ -57,4 +60,51 @@ mod conformance {
     use super::MemoryHarness;
 
     kavach_store::conformance_tests!(MemoryHarness::default());
+}
+
+#[test]
+fn hints_pass_through_whatever_stands_around_a_store() {
+    let store = MemoryStore::new();
+    let known = Revision::ZERO;
+    let wrapped: [Arc<dyn Store>; 4] = [
+        Arc::new(store.clone()),
+        Arc::new(Arc::new(store.clone()) as Arc<dyn Store>),
+        Arc::new(ReadOnly::new(Arc::new(store.clone()))),
+        Arc::new(FaultyStore::new(Arc::new(store.clone()), Faults::new())),
+    ];
+    let mut context = Context::from_waker(Waker::noop());
+    let mut hints: Vec<_> = wrapped.iter().map(|store| store.stirred(known)).collect();
+    for hint in &mut hints {
+        assert!(hint.as_mut().poll(&mut context).is_pending());
+    }
+    let put = Batch {
+        puts: vec![(Key::new(Space::graph("graph"), *b"k"), Vec::new())],
+        ..Batch::default()
+    };
+    let commit = pin!(store.commit(put)).poll(&mut context);
+    assert!(commit.is_ready());
+    for (number, hint) in hints.iter_mut().enumerate() {
+        assert!(hint.as_mut().poll(&mut context).is_ready(), "{number}");
+    }
+}
+
+#[test]
+fn a_hint_that_a_test_strikes_never_comes_and_one_that_it_holds_comes_late() {
+    let store = MemoryStore::new();
+    let faults = Faults::new();
+    let faulty = FaultyStore::new(Arc::new(store.clone()), faults.clone());
+    let mut context = Context::from_waker(Waker::noop());
+    let gate = Gate::new();
+    faults.inject(Call::Stirred, When::Nth(1), Fault::Unavailable);
+    faults.inject(Call::Stirred, When::Nth(2), Fault::HeldAfter(gate.clone()));
+    // It is older than what is there, so it would come at once.
+    let known = Revision::new(7, 7);
+    let (mut struck, mut held) = (faulty.stirred(known), faulty.stirred(known));
+    for hint in [&mut struck, &mut held] {
+        assert!(hint.as_mut().poll(&mut context).is_pending());
+    }
+    gate.open();
+    assert!(struck.as_mut().poll(&mut context).is_pending());
+    assert!(held.as_mut().poll(&mut context).is_ready());
+    assert_eq!(faults.seen(Call::Stirred), 2);
 }
