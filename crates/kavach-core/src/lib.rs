@@ -132,7 +132,7 @@ pub use decide::{Decision, Matched, Obligation, Request, Verdict, decide, decide
 pub use delegation::{Delegation, Mode};
 pub use error::{ParseError, Problem};
 pub use grant::{Grant, Grants};
-pub use graph::{Graph, GraphError, Leaf, Line, LineHop, Record, RecordKey, Stamp};
+pub use graph::{Graph, GraphError, Leaf, Line, LineHop, Loading, Record, RecordKey, Stamp};
 pub use guardrail::{Guardrail, Selector};
 pub use holders::{Holders, WhoCan};
 pub use id::{AgentId, ApprovalId, DelegationId, EventId, LogId, SubjectId, TenantId};

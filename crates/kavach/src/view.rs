@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
-use kavach_core::{Graph, GraphError, Holders, Record, RecordKey, Stamp, TenantId};
+use kavach_core::{Graph, GraphError, Holders, Loading, Record, RecordKey, Stamp, TenantId};
 use kavach_store::records::{GRAPH_SPACES, GUARDRAILS, decode, key_of};
 use kavach_store::{Key, Revision, Store, StoreError, StoreErrorKind};
 
@@ -40,8 +40,8 @@ pub(crate) struct State {
 impl View {
     /// Reads the whole graph: every space page by page, then what changed meanwhile.
     pub(crate) async fn load(store: &dyn Store) -> Result<Self, OpenError> {
-        let (records, before) = read_records(store).await?;
-        let graph = graph_of(records)?;
+        let directory = Directory::default();
+        let (graph, before) = read_graph(store, &directory).await?;
         let view = Self {
             state: ArcSwap::from_pointee(State {
                 graph,
@@ -49,7 +49,7 @@ impl View {
                 revision: before,
                 broken: false,
             }),
-            directory: Directory::default(),
+            directory,
             asking: tokio::sync::Mutex::default(),
             moving: Mutex::default(),
         };
@@ -128,17 +128,17 @@ impl View {
     /// Reads the whole graph anew.
     async fn reload(&self, store: &dyn Store) -> Result<(), StoreError> {
         let words = "the records in the store contradict each other; restore a backup";
-        let damaged = |error| StoreError::new(StoreErrorKind::Corrupt, words).because(error);
-        let (records, revision) = read_records(store).await?;
+        let read = read_graph(store, &self.directory).await;
+        let (graph, revision) = read.map_err(|unread| match unread {
+            Unread::Store(error) => error,
+            Unread::Graph(error) => StoreError::new(StoreErrorKind::Corrupt, words).because(error),
+        })?;
         let tokens = Arc::new(load_tokens(store).await?);
         if revision.number() < self.revision().number() {
             self.break_off();
             let words = "the store went back to an earlier revision; find out which store it is";
             return Err(StoreError::new(StoreErrorKind::UnknownRevision, words));
         }
-        self.directory
-            .note(records.iter().map(|(record, _)| record));
-        let graph = graph_of(records).map_err(damaged)?;
         {
             let _alone = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
             let broken = self.read().broken;
@@ -251,10 +251,39 @@ impl fmt::Debug for View {
     }
 }
 
-/// Reads what the graph is made of, every space page by page, and the revision that it reflects at least.
-async fn read_records(store: &dyn Store) -> Result<(Vec<(Record, Stamp)>, Revision), StoreError> {
+/// Why a graph could not be read.
+#[derive(Debug)]
+enum Unread {
+    Store(StoreError),
+    Graph(GraphError),
+}
+
+impl From<StoreError> for Unread {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<GraphError> for Unread {
+    fn from(error: GraphError) -> Self {
+        Self::Graph(error)
+    }
+}
+
+impl From<Unread> for OpenError {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::Store(error) => Self::Store(error),
+            Unread::Graph(error) => Self::Graph(error),
+        }
+    }
+}
+
+/// Reads the graph, every space page by page, and the revision that it reflects at least. Of what is read, no
+/// more than a page lies beside the graph; spaces come in the order in which records cite each other.
+async fn read_graph(store: &dyn Store, directory: &Directory) -> Result<(Graph, Revision), Unread> {
     let before = store.health().await?.revision;
-    let mut records: Vec<(Record, Stamp)> = Vec::new();
+    let mut loading = Loading::new();
     for space in GRAPH_SPACES {
         let mut from = Bound::Unbounded;
         loop {
@@ -263,7 +292,8 @@ async fn read_records(store: &dyn Store) -> Result<(Vec<(Record, Stamp)>, Revisi
                 .await?;
             for (_, record) in page.records {
                 if let Some(known) = decode(space.name(), &record.bytes)? {
-                    records.push((known, Stamp(record.version.as_u64())));
+                    directory.note(std::iter::once(&known));
+                    loading.put(known, Stamp(record.version.as_u64()))?;
                 }
             }
             match page.next {
@@ -272,13 +302,7 @@ async fn read_records(store: &dyn Store) -> Result<(Vec<(Record, Stamp)>, Revisi
             }
         }
     }
-    Ok((records, before))
-}
-
-fn graph_of(mut records: Vec<(Record, Stamp)>) -> Result<Graph, GraphError> {
-    // What is cited comes before what cites it.
-    records.sort_by_key(|(record, _)| record.rank());
-    Graph::load(records)
+    Ok((loading.finish()?, before))
 }
 
 /// The record under `key`; `None` if there is none.

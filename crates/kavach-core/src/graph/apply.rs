@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use super::cold::{AgentNode, DelegationNode, Met, Named, OwnerNode, TenantNode};
 use super::hot::{AgentRow, Beside, Chain, DelegationRow};
 use super::rows::NONE;
-use super::{Graph, GraphError, Record, RecordKey, Stamp};
+use super::{Graph, GraphError, Loading, Record, RecordKey, Stamp};
 use crate::agent::{Agent, AgentName, Owner, SubjectName};
 use crate::delegation::Delegation;
 use crate::guardrail::Guardrail;
@@ -17,17 +17,15 @@ const NO_OWNER: &str = "names an owner that is not there";
 
 impl Graph {
     /// A graph of these records, each after what it cites: see [`Record::rank`]. The same as
-    /// [`apply`](Self::apply) on each in turn, in less time.
+    /// [`apply`](Self::apply) on each in turn, in less time. [`Loading`] does it a page at a time.
     ///
     /// # Errors
     /// If one of them cites a record that is not there, or changes what never changes.
     pub fn load(records: impl IntoIterator<Item = (Record, Stamp)>) -> Result<Self, GraphError> {
-        let mut graph = Self::new();
-        graph.words.hurry();
+        let mut loading = Loading::new();
         let mut records = records.into_iter();
-        records.try_for_each(|(record, stamp)| graph.apply(record, stamp))?;
-        graph.words.settle();
-        Ok(graph)
+        records.try_for_each(|(record, stamp)| loading.put(record, stamp))?;
+        loading.finish()
     }
 
     /// Puts a record in, or in the place of its former self.

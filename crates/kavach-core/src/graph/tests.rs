@@ -3,12 +3,13 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::{Graph, Record, Stamp};
+use super::{Graph, GraphError, Loading, Record, Stamp};
 use crate::agent::{Agent, AgentKind, AgentStatus, Owner, OwnerStatus};
 use crate::counter::NothingRecorded;
 use crate::decide::{Request, decide};
+use crate::delegation::Delegation;
 use crate::grant::Grants;
-use crate::id::{AgentId, SubjectId, TenantId};
+use crate::id::{AgentId, DelegationId, SubjectId, TenantId};
 use crate::time::Timestamp;
 
 const NOW: Timestamp = Timestamp::from_s(0);
@@ -245,4 +246,76 @@ fn actions_that_were_packed_last_and_let_go_are_kept_anew() {
     assert!(allows(&graph, 1, "mcp:a"));
     put(&mut graph, 1, &[]);
     assert_eq!(graph.words.kept(), [0; 4]);
+}
+
+/// The delegation with this number, from agent to agent, below the one with the number before if it is not
+/// the first.
+fn link(number: u128) -> Record {
+    let above = (number > 1).then(|| DelegationId::from_u128(number - 1));
+    Record::Delegation(Delegation {
+        id: DelegationId::from_u128(number),
+        tenant: TENANT,
+        from: AgentId::from_u128(number - 1),
+        to: AgentId::from_u128(number),
+        parent: above,
+        parent_generation: 0,
+        depth: u8::try_from(number).unwrap(),
+        grants: Grants::of(["read:mcp:x".parse().unwrap()]),
+        expires_at: None,
+        max_depth: None,
+        revoked: false,
+        generation: 0,
+        created_at: NOW,
+    })
+}
+
+/// Loads four links of a chain in this order.
+fn loaded(order: [u128; 4]) -> Result<Graph, GraphError> {
+    let mut loading = Loading::new();
+    loading.put(owner(), Stamp(1))?;
+    for number in 0..=4 {
+        loading.put(agent(number, &["read:mcp:x"]), Stamp(1))?;
+    }
+    for number in order {
+        loading.put(link(number), Stamp(number as u64))?;
+    }
+    loading.finish()
+}
+
+#[test]
+fn a_delegation_whose_parent_never_comes_is_refused() {
+    let error = loaded([4, 3, 2, 2]).unwrap_err();
+    assert_eq!(error.key, link(2).key());
+}
+
+#[test]
+fn delegations_are_loaded_in_any_order() {
+    for order in [[1, 2, 3, 4], [4, 3, 2, 1], [2, 4, 1, 3], [3, 1, 4, 2]] {
+        let graph = loaded(order).unwrap();
+        assert_eq!(graph.size(), (5, 4), "{order:?}");
+        assert!(allows(&graph, 4, "mcp:x"), "{order:?}");
+        for number in 1..=4 {
+            let stamp = graph.stamp(&link(number).key());
+            assert_eq!(stamp, Some(Stamp(number as u64)), "{order:?}");
+        }
+    }
+}
+
+#[test]
+fn records_that_hold_the_same_share_one_list_and_others_do_not() {
+    let mut loading = Loading::new();
+    loading.put(owner(), Stamp(1)).unwrap();
+    for (number, held) in [(1, "read:mcp:x"), (2, "read:mcp:x"), (3, "read:mcp:y")] {
+        loading.put(agent(number, &[held]), Stamp(1)).unwrap();
+    }
+    let graph = loading.finish().unwrap();
+    let first = |number| {
+        let agent = graph.agent(TENANT, AgentId::from_u128(number)).unwrap();
+        let grants = agent.grants.iter();
+        core::ptr::from_ref(grants.into_iter().next().unwrap())
+    };
+    assert_eq!(first(1), first(2));
+    assert_ne!(first(1), first(3));
+    assert!(allows(&graph, 2, "mcp:x") && !allows(&graph, 2, "mcp:y"));
+    assert!(allows(&graph, 3, "mcp:y") && !allows(&graph, 3, "mcp:x"));
 }
