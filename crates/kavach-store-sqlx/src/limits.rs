@@ -18,6 +18,9 @@ pub const POSTGRES_CONNECTIONS: u32 = 8;
 /// Times that a batch is tried when the engine rolls it back because two met. Each racer that loses lets
 /// another through, so this is for storms.
 pub const ATTEMPTS_MAX: u32 = 12;
+/// Threads that speak with a server: one that commits, and one that takes a page of a long answer apart.
+#[cfg(feature = "postgres")]
+pub(crate) const THREADS: usize = 2;
 /// The first pause before the next try, at most. Doubles each time, up to [`RETRY_PAUSE_MAX`].
 pub const RETRY_PAUSE_MIN: Duration = Duration::from_millis(2);
 /// The longest such pause.
@@ -49,6 +52,10 @@ pub const SCAN_ENTRIES_MAX: usize = if cfg!(test) { 8 } else { 16 * 1024 };
 /// Characters in a prefix or in the name of a schema. PostgreSQL cuts names off at 63 bytes, and ours
 /// stand behind it.
 pub const PREFIX_CHARS_MAX: usize = 30;
-/// Rows that one statement of SQLite writes or asks for. It is compiled once for each of these sizes.
+/// Rows that one statement of SQLite writes or asks for. It is compiled once for each of these sizes. Powers
+/// of two, so that however many rows there are, few statements cross to the thread that writes.
 #[cfg(feature = "sqlite")]
-pub(crate) const CHUNKS: [usize; 4] = [256, 32, 4, 1];
+pub(crate) const CHUNKS: [usize; 9] = [256, 128, 64, 32, 16, 8, 4, 2, 1];
+/// Statements that a connection to SQLite keeps compiled: nine sizes of each that comes in sizes, and the rest.
+#[cfg(feature = "sqlite")]
+pub(crate) const STATEMENTS_KEPT: usize = 256;

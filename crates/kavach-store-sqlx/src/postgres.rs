@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use kavach_store::kavach_audit::{Query, SealedEvent};
@@ -21,7 +21,7 @@ use crate::error::Failure;
 use crate::log;
 use crate::names::Names;
 use crate::records::Scan;
-use crate::task::{Work, to_its_end};
+use crate::task::{Threads, Work, to_its_end};
 use crate::trail::{self, Dialect};
 
 mod again;
@@ -58,6 +58,10 @@ struct Shared {
     names: Names,
     schema: Option<String>,
     pool: PgPool,
+    /// The connection of the last commit, if it was done and nobody needs it: the next one finds plans and rows
+    /// in its memory, and nobody has to ask whether it is in a transaction.
+    kept: Mutex<Option<PoolConnection<Postgres>>>,
+    threads: Threads,
     /// The id of the store, once its schema was seen to be the one that this version works with.
     ready: OnceLock<i64>,
     /// A history that goes on from a copy of the database gets tags that no other has.
@@ -84,16 +88,24 @@ impl PostgresStore {
     /// `InvalidInput` for a prefix or schema that is no name.
     pub fn open_with(options: PostgresOptions) -> Result<Self, StoreError> {
         let names = Names::new(options.schema(), options.prefix())?;
+        let threads = Threads::start()?;
+        // Pools begin tasks of their own.
+        let (pool, ears) = {
+            let _here = threads.handle().enter();
+            (options.pool(), options.ears())
+        };
         Ok(Self {
             shared: Arc::new(Shared {
                 name: options.name(),
                 names,
                 schema: options.schema().map(str::to_owned),
-                pool: options.pool(),
+                pool,
+                kept: Mutex::default(),
+                threads,
                 ready: OnceLock::new(),
                 tags: RandomState::new(),
                 drawn: AtomicU64::new(0),
-                wake: wake::Wake::new(options.ears()),
+                wake: wake::Wake::new(ears),
             }),
         })
     }
@@ -101,7 +113,9 @@ impl PostgresStore {
     /// Waits for what is under way, and ends all connections. Later calls answer `Unavailable`.
     pub async fn close(&self) {
         self.shared.wake.close().await;
-        self.shared.pool.close().await;
+        let closing = self.shared.pool.close();
+        drop(self.shared.take_kept());
+        closing.await;
     }
 
     /// For tests: the connections that the store works with.
@@ -121,8 +135,8 @@ impl PostgresStore {
         + 'static,
     ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.shared);
-        let name = &self.shared.name;
-        to_its_end(name, StoreErrorKind::Unavailable, async move {
+        let (name, on) = (&self.shared.name, self.shared.threads.handle());
+        to_its_end(on, name, StoreErrorKind::Unavailable, async move {
             let mut again = again::Again::new();
             loop {
                 let failure = match shared.attempt(&work).await {
@@ -157,6 +171,28 @@ impl Shared {
         found
     }
 
+    /// A connection to commit with.
+    async fn connection(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        match self.take_kept() {
+            Some(connection) => Ok(connection),
+            None => self.pool.acquire().await,
+        }
+    }
+
+    /// Takes back one that has just ended its transaction. Others may need it, where there are few.
+    fn keep(&self, connection: PoolConnection<Postgres>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        // Looked at behind the lock: whoever closes the pool says so first, and then takes what is kept.
+        if self.pool.options().get_max_connections() > 1 && !self.pool.is_closed() {
+            kept.get_or_insert(connection);
+        }
+    }
+
+    fn take_kept(&self) -> Option<PoolConnection<Postgres>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.take()
+    }
+
     /// A number that nobody can tell, for a revision.
     fn draw_tag(&self) -> u64 {
         self.tags
@@ -177,6 +213,14 @@ impl Shared {
         let sql = self.names.sql("SELECT store FROM {state} WHERE one = 1");
         let id = sqlx::query_scalar(sql).fetch_one(&mut *connection).await?;
         Ok(*self.ready.get_or_init(|| id))
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Whoever gives a connection back begins a task.
+        let _here = self.threads.handle().enter();
+        drop(self.take_kept());
     }
 }
 
@@ -228,8 +272,8 @@ impl Store for PostgresStore {
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         batch.check()?;
         let shared = Arc::clone(&self.shared);
-        let name = &self.shared.name;
-        to_its_end(name, StoreErrorKind::OutcomeUnknown, async move {
+        let (name, on) = (&self.shared.name, self.shared.threads.handle());
+        to_its_end(on, name, StoreErrorKind::OutcomeUnknown, async move {
             let committed = commit::commit(&shared, &batch).await;
             if committed.is_ok() && !batch.graph_changes().is_empty() {
                 wake::tell(&shared);
@@ -280,8 +324,8 @@ impl Store for PostgresStore {
 
     async fn migrate(&self, migration: Migration) -> Result<SchemaState, StoreError> {
         let shared = Arc::clone(&self.shared);
-        let name = &self.shared.name;
-        to_its_end(name, StoreErrorKind::OutcomeUnknown, async move {
+        let (name, on) = (&self.shared.name, self.shared.threads.handle());
+        to_its_end(on, name, StoreErrorKind::OutcomeUnknown, async move {
             let migrated = migrate::migrate(&shared, migration).await;
             migrated.map_err(|failure| shared.explain(failure))
         })

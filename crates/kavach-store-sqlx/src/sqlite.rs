@@ -17,6 +17,7 @@ use kavach_store::{
 };
 use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool};
+use tokio::runtime::Handle;
 
 use crate::error::Failure;
 use crate::log;
@@ -81,22 +82,22 @@ impl SqliteStore {
         let name = path.display().to_string();
         let names = Names::new(None, options.prefix())?;
         let shown = name.clone();
-        let opened = to_its_end(&shown, StoreErrorKind::Unavailable, async move {
-            let (writer, readers) = open::pools(&path, &options)
-                .await
-                .map_err(|error| Failure::from(error).explain(&name, meaning::of))?;
-            Ok(Self {
-                shared: Arc::new(Shared {
-                    name,
-                    names,
-                    writer,
-                    readers,
-                    is_ready: AtomicBool::new(false),
-                    tags: RandomState::new(),
-                }),
-            })
+        let here = Handle::current();
+        let opened = to_its_end(&here, &name, StoreErrorKind::Unavailable, async move {
+            let opened = open::pools(&path, &options).await;
+            opened.map_err(|error| Failure::from(error).explain(&shown, meaning::of))
         });
-        opened.await
+        let (writer, readers) = opened.await?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                name,
+                names,
+                writer,
+                readers,
+                is_ready: AtomicBool::new(false),
+                tags: RandomState::new(),
+            }),
+        })
     }
 
     /// Waits for what is under way, and closes the file. Later calls answer `Unavailable`.
@@ -115,17 +116,22 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.shared);
         let name = &self.shared.name;
-        to_its_end(name, StoreErrorKind::Unavailable, async move {
-            let read = async {
-                shared.check_ready().await?;
-                let mut connection = shared.readers.acquire().await?;
-                run(&mut connection, "BEGIN").await?;
-                let found = work(&mut connection, &shared.names).await;
-                end(connection, "COMMIT").await;
-                found
-            };
-            read.await.map_err(|failure| shared.explain(failure))
-        })
+        to_its_end(
+            &Handle::current(),
+            name,
+            StoreErrorKind::Unavailable,
+            async move {
+                let read = async {
+                    shared.check_ready().await?;
+                    let mut connection = shared.readers.acquire().await?;
+                    run(&mut connection, "BEGIN").await?;
+                    let found = work(&mut connection, &shared.names).await;
+                    end(connection, "COMMIT").await;
+                    found
+                };
+                read.await.map_err(|failure| shared.explain(failure))
+            },
+        )
         .await
     }
 }
@@ -199,10 +205,15 @@ impl Store for SqliteStore {
         batch.check()?;
         let shared = Arc::clone(&self.shared);
         let name = &self.shared.name;
-        to_its_end(name, StoreErrorKind::OutcomeUnknown, async move {
-            let committed = commit::commit(&shared, &batch).await;
-            committed.map_err(|failure| shared.explain(failure))
-        })
+        to_its_end(
+            &Handle::current(),
+            name,
+            StoreErrorKind::OutcomeUnknown,
+            async move {
+                let committed = commit::commit(&shared, &batch).await;
+                committed.map_err(|failure| shared.explain(failure))
+            },
+        )
         .await
     }
 
@@ -244,28 +255,38 @@ impl Store for SqliteStore {
     async fn migrate(&self, migration: Migration) -> Result<SchemaState, StoreError> {
         let shared = Arc::clone(&self.shared);
         let name = &self.shared.name;
-        to_its_end(name, StoreErrorKind::OutcomeUnknown, async move {
-            let migrated = migrate::migrate(&shared, migration).await;
-            migrated.map_err(|failure| shared.explain(failure))
-        })
+        to_its_end(
+            &Handle::current(),
+            name,
+            StoreErrorKind::OutcomeUnknown,
+            async move {
+                let migrated = migrate::migrate(&shared, migration).await;
+                migrated.map_err(|failure| shared.explain(failure))
+            },
+        )
         .await
     }
 
     async fn health(&self) -> Result<Health, StoreError> {
         let shared = Arc::clone(&self.shared);
         let name = &self.shared.name;
-        to_its_end(name, StoreErrorKind::Unavailable, async move {
-            let probe = async {
-                shared.check_ready().await?;
-                // Whether a commit could be made now.
-                let mut connection = shared.writer.acquire().await?;
-                run(&mut connection, "BEGIN IMMEDIATE").await?;
-                let health = read::health(&mut connection, &shared.names).await;
-                end(connection, "ROLLBACK").await;
-                health
-            };
-            probe.await.map_err(|failure| shared.explain(failure))
-        })
+        to_its_end(
+            &Handle::current(),
+            name,
+            StoreErrorKind::Unavailable,
+            async move {
+                let probe = async {
+                    shared.check_ready().await?;
+                    // Whether a commit could be made now.
+                    let mut connection = shared.writer.acquire().await?;
+                    run(&mut connection, "BEGIN IMMEDIATE").await?;
+                    let health = read::health(&mut connection, &shared.names).await;
+                    end(connection, "ROLLBACK").await;
+                    health
+                };
+                probe.await.map_err(|failure| shared.explain(failure))
+            },
+        )
         .await
     }
 }

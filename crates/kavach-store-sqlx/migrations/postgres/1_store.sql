@@ -12,11 +12,11 @@ CREATE TABLE {record} (
     key BYTEA NOT NULL,
     version BIGINT NOT NULL,
     bytes BYTEA NOT NULL,
-    id TEXT,
-    name TEXT,
-    owner TEXT,
-    giver TEXT,
-    receiver TEXT,
+    id TEXT COLLATE "C",
+    name TEXT COLLATE "C",
+    owner TEXT COLLATE "C",
+    giver TEXT COLLATE "C",
+    receiver TEXT COLLATE "C",
     PRIMARY KEY (space, key)
 );
 
@@ -48,16 +48,16 @@ CREATE TABLE {event} (
     log BYTEA NOT NULL,
     idx BIGINT NOT NULL,
     time_ns BIGINT NOT NULL,
-    id TEXT NOT NULL,
-    tenant TEXT NOT NULL,
-    agent TEXT,
-    owner TEXT,
-    action TEXT,
-    resource TEXT,
-    place TEXT,
-    outcome TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    kind TEXT NOT NULL,
+    id TEXT COLLATE "C" NOT NULL,
+    tenant TEXT COLLATE "C" NOT NULL,
+    agent TEXT COLLATE "C",
+    owner TEXT COLLATE "C",
+    action TEXT COLLATE "C",
+    resource TEXT COLLATE "C",
+    place TEXT COLLATE "C",
+    outcome TEXT COLLATE "C" NOT NULL,
+    reason TEXT COLLATE "C" NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
     bytes BYTEA NOT NULL,
     PRIMARY KEY (log, idx)
 );
@@ -69,7 +69,7 @@ CREATE INDEX {:event_by_place} ON {event} (tenant, place, time_ns, log, idx) WHE
 CREATE INDEX {:event_by_outcome} ON {event} (tenant, outcome, time_ns, log, idx);
 
 CREATE TABLE {line} (
-    agent TEXT NOT NULL,
+    agent TEXT COLLATE "C" NOT NULL,
     time_ns BIGINT NOT NULL,
     log BYTEA NOT NULL,
     idx BIGINT NOT NULL,

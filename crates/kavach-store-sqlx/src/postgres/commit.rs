@@ -2,8 +2,9 @@
 //!
 //! INVARIANT (locks): whatever a batch expects something of, writes or deletes is locked from before it is
 //! looked at until the transaction has ended. A record that is there is locked by its row; one that is not
-//! is written for a moment, so that whoever wants to create it waits. So batches are serializable though
-//! each statement sees what was committed before it.
+//! is written, if only for a moment, so that whoever wants to create it waits. If somebody created it
+//! since it was looked for, the engine says so, and the batch is tried again. So batches are serializable
+//! though each statement sees what was committed before it.
 //!
 //! The row of the revision is locked first, then records by space and key, then events by log and index,
 //! so that two transactions mostly wait for each other in one direction only.
@@ -38,7 +39,7 @@ pub(super) async fn commit(shared: &Shared, batch: &Batch) -> Result<Committed, 
 
 async fn attempt(shared: &Shared, batch: &Batch) -> Result<Committed, Failure> {
     shared.store_id().await?;
-    let mut connection = shared.pool.acquire().await?;
+    let mut connection = shared.connection().await?;
     let committed = match apply(&mut connection, shared, batch).await {
         Ok(committed) => committed,
         Err(failure) => {
@@ -47,7 +48,10 @@ async fn attempt(shared: &Shared, batch: &Batch) -> Result<Committed, Failure> {
         }
     };
     match run(&mut connection, "COMMIT").await {
-        Ok(()) => Ok(committed),
+        Ok(()) => {
+            shared.keep(connection);
+            Ok(committed)
+        }
         Err(error) => {
             connection.close_on_drop();
             Err(if meaning::is_not_committed(&error) {
@@ -77,10 +81,7 @@ async fn apply(
     let (version, now) = begin(connection, shared, !changed.is_empty()).await?;
     let found = lock(connection, names, batch).await?;
     check(batch, &found)?;
-    let inserted = write(connection, names, batch, &found, to_column(version)).await?;
-    if !inserted.is_empty() {
-        return Err(conflict(inserted));
-    }
+    write(connection, names, batch, &found, to_column(version)).await?;
     if !changed.is_empty() {
         append_to_feed(connection, names, now, &changed).await?;
     }
@@ -183,44 +184,29 @@ fn check(batch: &Batch, found: &Found<'_>) -> Result<(), Failure> {
     Err(conflict(failed))
 }
 
-/// Writes the records. Answers the expectations that turn out not to hold after all: those of records that
-/// were created after the batch had looked for them.
+/// Writes the records.
 async fn write(
     connection: &mut PgConnection,
     names: &Names,
     batch: &Batch,
     found: &Found<'_>,
     version: i64,
-) -> Result<Vec<usize>, Failure> {
-    let absent: BTreeSet<Place<'_>> = batch
-        .expectations
-        .iter()
-        .filter(|(_, expect)| *expect == Expect::Absent)
-        .map(|(key, _)| place(key))
-        .collect();
-    let (mut fresh, usual): (Vec<Put<'_>>, Vec<Put<'_>>) = batch
-        .puts
-        .iter()
-        .map(|(key, bytes)| Put::new(key, bytes))
-        .partition(|put| absent.contains(&put.place));
+) -> Result<(), Failure> {
+    let puts = batch.puts.iter().map(|(key, bytes)| Put::new(key, bytes));
+    let (known, mut fresh): (Vec<Put<'_>>, Vec<Put<'_>>) =
+        puts.partition(|put| found.contains_key(&put.place));
     // By the invariant (locks), what is not there and will not be is written for a moment.
     let put: BTreeSet<Place<'_>> = batch.puts.iter().map(|(key, _)| place(key)).collect();
-    let mut gone: BTreeSet<Place<'_>> = batch.deletes.iter().map(place).collect();
-    gone.extend(absent.iter().filter(|place| !put.contains(*place)));
+    let absent = batch.expectations.iter();
+    let absent =
+        absent.filter(|(key, expect)| *expect == Expect::Absent && !put.contains(&place(key)));
+    let mut gone: BTreeSet<Place<'_>> = absent.map(|(key, _)| place(key)).collect();
+    gone.extend(batch.deletes.iter().map(place));
     let phantoms = gone.iter().filter(|place| !found.contains_key(*place));
     fresh.extend(phantoms.map(|place| Put::phantom(*place)));
-    let taken = insert(connection, names, fresh, version).await?;
-    let failed = batch.expectations.iter().enumerate();
-    let failed: Vec<usize> = failed
-        .filter(|(_, (key, expect))| *expect == Expect::Absent && taken.contains(&place(key)))
-        .map(|(number, _)| number)
-        .collect();
-    if !failed.is_empty() {
-        return Ok(failed);
-    }
-    upsert(connection, names, usual, version).await?;
-    delete(connection, names, gone).await?;
-    Ok(Vec::new())
+    put_all(connection, names, INSERT, fresh, version).await?;
+    put_all(connection, names, UPDATE, known, version).await?;
+    delete(connection, names, gone).await
 }
 
 /// A record to be written.
@@ -248,57 +234,25 @@ impl<'a> Put<'a> {
     }
 }
 
-/// The columns of records to be written, in the order of statements.
-macro_rules! bound {
-    ($query:expr, $puts:expr, $version:expr) => {{
-        let puts: &[Put<'_>] = $puts;
-        let shown = |column: fn(&Shown) -> Option<&str>| -> Vec<Option<&str>> {
-            puts.iter().map(|put| column(&put.shown)).collect()
-        };
-        $query
-            .bind(puts.iter().map(|put| put.place.0).collect::<Vec<_>>())
-            .bind(puts.iter().map(|put| put.place.1).collect::<Vec<_>>())
-            .bind(puts.iter().map(|put| put.bytes).collect::<Vec<_>>())
-            .bind($version)
-            .bind(shown(|shown| shown.id.as_deref()))
-            .bind(shown(|shown| shown.name.as_deref()))
-            .bind(shown(|shown| shown.owner.as_deref()))
-            .bind(shown(|shown| shown.giver.as_deref()))
-            .bind(shown(|shown| shown.receiver.as_deref()))
-    }};
-}
+/// Records that were not there. Without `ON CONFLICT`, which costs a third more: who is created by
+/// another meanwhile is an error of the engine.
+const INSERT: &str = "INSERT INTO {record} (space, key, bytes, version, id, name, owner, giver, receiver) \
+    SELECT unnest($1::bytea[]), unnest($2::bytea[]), unnest($3::bytea[]), $4, unnest($5::text[]), \
+    unnest($6::text[]), unnest($7::text[]), unnest($8::text[]), unnest($9::text[])";
 
-/// Creates records that were not there, and answers which of them are there by now.
-async fn insert<'a>(
+/// Records that are there, and locked.
+const UPDATE: &str = "INSERT INTO {record} (space, key, bytes, version, id, name, owner, giver, receiver) \
+    SELECT unnest($1::bytea[]), unnest($2::bytea[]), unnest($3::bytea[]), $4, unnest($5::text[]), \
+    unnest($6::text[]), unnest($7::text[]), unnest($8::text[]), unnest($9::text[]) \
+    ON CONFLICT (space, key) DO UPDATE SET version = excluded.version, bytes = excluded.bytes, \
+    id = excluded.id, name = excluded.name, owner = excluded.owner, giver = excluded.giver, \
+    receiver = excluded.receiver";
+
+/// Writes records with one of these statements, in the order of their keys.
+async fn put_all(
     connection: &mut PgConnection,
     names: &Names,
-    mut puts: Vec<Put<'a>>,
-    version: i64,
-) -> Result<BTreeSet<Place<'a>>, Failure> {
-    if puts.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    puts.sort_unstable_by_key(|put| put.place);
-    let sql = "INSERT INTO {record} (space, key, version, bytes, id, name, owner, giver, receiver) \
-               SELECT k.space, k.key, $4, k.bytes, k.id, k.name, k.owner, k.giver, k.receiver \
-               FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $5::text[], $6::text[], $7::text[], \
-               $8::text[], $9::text[]) AS k(space, key, bytes, id, name, owner, giver, receiver) \
-               ORDER BY k.space, k.key ON CONFLICT (space, key) DO NOTHING RETURNING space, key";
-    let query = sqlx::query_as(names.sql(sql));
-    let written: Vec<(Vec<u8>, Vec<u8>)> =
-        bound!(query, &puts, version).fetch_all(connection).await?;
-    let written: BTreeSet<Place<'_>> = written
-        .iter()
-        .map(|(space, key)| (&**space, &**key))
-        .collect();
-    let places = puts.iter().map(|put| put.place);
-    Ok(places.filter(|place| !written.contains(place)).collect())
-}
-
-/// Writes records, whether they were there or not.
-async fn upsert(
-    connection: &mut PgConnection,
-    names: &Names,
+    statement: &'static str,
     mut puts: Vec<Put<'_>>,
     version: i64,
 ) -> Result<(), Failure> {
@@ -306,14 +260,19 @@ async fn upsert(
         return Ok(());
     }
     puts.sort_unstable_by_key(|put| put.place);
-    let sql = "INSERT INTO {record} (space, key, version, bytes, id, name, owner, giver, receiver) \
-               SELECT k.space, k.key, $4, k.bytes, k.id, k.name, k.owner, k.giver, k.receiver \
-               FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $5::text[], $6::text[], $7::text[], \
-               $8::text[], $9::text[]) AS k(space, key, bytes, id, name, owner, giver, receiver) \
-               ORDER BY k.space, k.key ON CONFLICT (space, key) DO UPDATE SET version = excluded.version, \
-               bytes = excluded.bytes, id = excluded.id, name = excluded.name, owner = excluded.owner, \
-               giver = excluded.giver, receiver = excluded.receiver";
-    bound!(sqlx::query(names.sql(sql)), &puts, version)
+    let shown = |column: fn(&Shown) -> Option<&str>| -> Vec<Option<&str>> {
+        puts.iter().map(|put| column(&put.shown)).collect()
+    };
+    sqlx::query(names.sql(statement))
+        .bind(puts.iter().map(|put| put.place.0).collect::<Vec<_>>())
+        .bind(puts.iter().map(|put| put.place.1).collect::<Vec<_>>())
+        .bind(puts.iter().map(|put| put.bytes).collect::<Vec<_>>())
+        .bind(version)
+        .bind(shown(|shown| shown.id.as_deref()))
+        .bind(shown(|shown| shown.name.as_deref()))
+        .bind(shown(|shown| shown.owner.as_deref()))
+        .bind(shown(|shown| shown.giver.as_deref()))
+        .bind(shown(|shown| shown.receiver.as_deref()))
         .execute(connection)
         .await?;
     Ok(())

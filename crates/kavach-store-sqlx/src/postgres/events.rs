@@ -6,19 +6,20 @@ use sqlx::PgConnection;
 use crate::error::{Failure, event_is_there};
 use crate::event::{Columns, per_log};
 use crate::names::Names;
+use crate::postgres::meaning;
 
-const APPEND: &str = "WITH given AS (SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::text[], \
-    $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], \
-    $13::text[], $14::bytea[]) AS given(log, idx, time_ns, id, tenant, agent, owner, action, resource, place, \
-    outcome, reason, kind, bytes)), \
-    appended AS (INSERT INTO {event} (log, idx, time_ns, id, tenant, agent, owner, action, resource, place, \
-    outcome, reason, kind, bytes) SELECT * FROM given ORDER BY log, idx ON CONFLICT (log, idx) DO NOTHING \
-    RETURNING 1), \
-    lines AS (INSERT INTO {line} (agent, time_ns, log, idx) SELECT * FROM unnest($15::text[], $16::bigint[], \
-    $17::bytea[], $18::bigint[]) ON CONFLICT DO NOTHING), \
-    counted AS (INSERT INTO {log} AS l (log, events) SELECT * FROM unnest($19::bytea[], $20::bigint[]) \
+/// Places that are taken are an error of the engine here: asking it to look before each row
+/// (`ON CONFLICT`) costs a quarter more. Arrays side by side in a list of columns are walked together, and
+/// not laid out as tables first, as they are behind `FROM`.
+const APPEND: &str = "WITH lines AS (INSERT INTO {line} (agent, time_ns, log, idx) \
+    SELECT unnest($15::text[]), unnest($16::bigint[]), unnest($17::bytea[]), unnest($18::bigint[])), \
+    counted AS (INSERT INTO {log} AS l (log, events) SELECT unnest($19::bytea[]), unnest($20::bigint[]) \
     ON CONFLICT (log) DO UPDATE SET events = l.events + excluded.events) \
-    SELECT count(*) FROM appended";
+    INSERT INTO {event} (log, idx, time_ns, id, tenant, agent, owner, action, resource, place, outcome, \
+    reason, kind, bytes) SELECT unnest($1::bytea[]), unnest($2::bigint[]), unnest($3::bigint[]), \
+    unnest($4::text[]), unnest($5::text[]), unnest($6::text[]), unnest($7::text[]), unnest($8::text[]), \
+    unnest($9::text[]), unnest($10::text[]), unnest($11::text[]), unnest($12::text[]), unnest($13::text[]), \
+    unnest($14::bytea[])";
 
 /// Appends `events`, none of whose places may be taken.
 pub(super) async fn append(
@@ -29,13 +30,15 @@ pub(super) async fn append(
     if events.is_empty() {
         return Ok(());
     }
-    let rows: Vec<Columns<'_>> = events.iter().map(Columns::of).collect();
+    let mut rows: Vec<Columns<'_>> = events.iter().map(Columns::of).collect();
+    // Two who append to the same logs meet in one order.
+    rows.sort_by(|one, other| (&one.log, one.index).cmp(&(&other.log, other.index)));
     let lines: Vec<(&Columns<'_>, &str)> = rows
         .iter()
         .flat_map(|row| row.ancestors.iter().map(move |agent| (row, agent.as_str())))
         .collect();
     let logs = per_log(&rows);
-    let appended: i64 = sqlx::query_scalar(names.sql(APPEND))
+    let appended = sqlx::query(names.sql(APPEND))
         .bind(all(&rows, |row| row.log.as_slice()))
         .bind(all(&rows, |row| row.index))
         .bind(all(&rows, |row| row.time_ns))
@@ -56,12 +59,13 @@ pub(super) async fn append(
         .bind(all(&lines, |(row, _)| row.index))
         .bind(all(&logs, |(log, _)| *log))
         .bind(all(&logs, |(_, events)| *events))
-        .fetch_one(connection)
-        .await?;
-    if usize::try_from(appended) != Ok(rows.len()) {
-        return Err(event_is_there());
+        .execute(connection)
+        .await;
+    match appended {
+        Ok(_) => Ok(()),
+        Err(error) if meaning::is_taken(&error) => Err(event_is_there()),
+        Err(error) => Err(error.into()),
     }
-    Ok(())
 }
 
 /// One column of all rows.

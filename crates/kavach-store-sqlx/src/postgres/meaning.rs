@@ -47,10 +47,15 @@ pub(super) fn of(error: &dyn DatabaseError, name: &str) -> (StoreErrorKind, Stri
     }
 }
 
-/// Whether the engine rolled a transaction back because it met another, so that it may go through when
+/// Whether a transaction failed because it met another, so that it may go through, or find out why not, when
 /// it is tried again.
 pub(super) fn met_another(error: &sqlx::Error) -> bool {
-    has_code(error, &["40001", "40P01"])
+    has_code(error, &["40001", "40P01"]) || is_taken(error)
+}
+
+/// Whether a row was to be created that is there already.
+pub(super) fn is_taken(error: &sqlx::Error) -> bool {
+    has_code(error, &["23505"])
 }
 
 /// Whether a batch was certainly not made durable, though it was tried.

@@ -5,7 +5,9 @@ use std::path::Path;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
 
-use crate::limits::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT, SQLITE_READERS, WRITER_TIMEOUT};
+use crate::limits::{
+    ACQUIRE_TIMEOUT, BUSY_TIMEOUT, SQLITE_READERS, STATEMENTS_KEPT, WRITER_TIMEOUT,
+};
 
 /// How an SQLite file is used.
 #[derive(Clone, Debug)]
@@ -52,6 +54,7 @@ pub(super) async fn pools(
         .pragma("trusted_schema", "OFF")
         .pragma("cell_size_check", "ON")
         .pragma("cache_size", "-16384")
+        .statement_cache_capacity(STATEMENTS_KEPT)
         .disable_statement_logging();
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
@@ -76,10 +79,10 @@ pub(super) async fn pools(
     Ok((writer, readers))
 }
 
-/// Whether the connection is in no transaction: one cannot be begun within another.
+/// Whether the connection is in no transaction: there is none to take back.
 async fn is_free(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    let free = super::run(connection, "BEGIN").await.is_ok();
-    Ok(free && super::run(connection, "ROLLBACK").await.is_ok())
+    let taken_back = super::run(connection, "ROLLBACK").await;
+    Ok(matches!(taken_back, Err(sqlx::Error::Database(_))))
 }
 
 /// A trail says who did what: nobody else's business.
