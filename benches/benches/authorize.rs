@@ -1,5 +1,8 @@
 //! Durable, audited decisions through the facade, on each store or on those that are named:
 //! `cargo bench -p kavach-benches --bench authorize -- redb sqlite postgres`.
+//!
+//! Numbers (`64 256`) ask for these many in flight only; `free` and `budget` for calls without and with a
+//! budget that all of them share.
 
 use kavach::{Kavach, NewAgent, Spawn, Subject};
 use kavach_benches::{Failed, Latencies, cpu_time, drive, now};
@@ -20,10 +23,17 @@ async fn measure() -> Result<(), Failed> {
     for name in stores::asked_for() {
         let folder = tempfile::tempdir()?;
         let kavach = Kavach::open(stores::open(name, folder.path()).await?).await?;
-        for (bounds, said) in [
-            ("", ""),
-            ("?budget=1000000000/day", "; a budget that all calls share"),
+        for (word, bounds, said) in [
+            ("free", "", ""),
+            (
+                "budget",
+                "?budget=1000000000/day",
+                "; a budget that all calls share",
+            ),
         ] {
+            if !is_asked(word, &["free", "budget"]) {
+                continue;
+            }
             let leaf = line_of_three(&kavach, bounds).await?;
             println!(
                 "durable, audited authorize; {name}; a line of 3{said}\n\n{ROW}\n|---|---|---|---|---|"
@@ -38,10 +48,23 @@ async fn measure() -> Result<(), Failed> {
     Ok(())
 }
 
+/// Whether the command line names `word`, or none of `all`.
+fn is_asked(word: &str, all: &[&str]) -> bool {
+    let mut named = std::env::args().skip(1);
+    let mut any = false;
+    named.any(|name| {
+        any |= all.contains(&name.as_str());
+        name == word
+    }) || !any
+}
+
 async fn decisions(kavach: &Kavach, leaf: kavach::AgentId, store: &str) -> Result<(), Failed> {
     // The embedded one is the fastest, and takes more for the same time.
     let share = if store == "redb" { 1 } else { 4 };
     for (in_flight, total) in [(1, 2_000), (16, 30_000), (64, 120_000), (256, 200_000)] {
+        if !is_asked(&in_flight.to_string(), &["1", "16", "64", "256"]) {
+            continue;
+        }
         let total = total / share;
         let node = kavach.clone();
         let cpu = cpu_time();

@@ -1,7 +1,7 @@
-//! What the `Store` trait costs: the writes of audited decisions through it, and straight to redb.
+//! What the `Store` trait costs: the writes of audited decisions through it, and straight to the engine.
 //!
 //! ```text
-//! cargo bench -p kavach-benches --bench store_spike
+//! cargo bench -p kavach-benches --bench store_spike -- redb postgres
 //! ```
 //!
 //! Callers each have an event recorded, again and again. One committer merges what waits into one batch:
@@ -17,10 +17,16 @@ use kavach_store::kavach_audit::{Event, EventKind, Head, Hop, Outcome, SealedEve
 use kavach_store::kavach_core::{
     Action, AgentId, DelegationId, EventId, LogId, Reason, Resource, SubjectId, TenantId, Timestamp,
 };
-use kavach_store::{Batch, Expect, Key, Space, Store};
+use kavach_store::{Batch, Expect, Key, Migration, Space, Store};
 use kavach_store_redb::RedbStore;
+use postgres::BarePostgres;
 use redb::{Builder, ConcurrencyMode, Database, TableDefinition};
 use tokio::sync::{mpsc, oneshot};
+
+#[path = "store_spike/postgres.rs"]
+mod postgres;
+#[path = "stores/mod.rs"]
+mod stores;
 
 const RUNS: usize = 3;
 /// How many callers, and how many events they have recorded in all.
@@ -47,7 +53,13 @@ fn main() -> Result<(), Failed> {
         "", "callers", "events/s", "p50 ms", "p99 ms", "commits/s", "CPU us/event"
     );
     for (callers, events) in LOADS {
-        for target in [Target::Store, Target::Bare, Target::BareIndexed] {
+        for target in targets() {
+            // PostgreSQL is the slower one, and takes fewer for the same time.
+            let events = if target.is_postgres() {
+                events / 4
+            } else {
+                events
+            };
             let mut best: Option<Measured> = None;
             for _ in 0..RUNS {
                 let measured = runtime.block_on(measure(target, callers, events))?;
@@ -64,6 +76,23 @@ fn main() -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+/// Those of the engines that the command line names, or of all.
+fn targets() -> Vec<Target> {
+    let mut targets = Vec::new();
+    for name in stores::asked_for() {
+        match name {
+            "redb" => targets.extend([Target::Store, Target::Bare, Target::BareIndexed]),
+            "postgres" => targets.extend([
+                Target::PostgresStore,
+                Target::BarePostgres(postgres::Indexes::None),
+                Target::BarePostgres(postgres::Indexes::Same),
+            ]),
+            _ => {}
+        }
+    }
+    targets
 }
 
 /// How long the disk takes to make 4 KiB durable, on average: what every line below stands on.
@@ -87,14 +116,25 @@ enum Target {
     Bare,
     /// The same, and an index by agent and time in the same transaction.
     BareIndexed,
+    /// `PostgresStore` through `dyn Store`.
+    PostgresStore,
+    /// Rows and records on PostgreSQL.
+    BarePostgres(postgres::Indexes),
 }
 
 impl Target {
+    fn is_postgres(self) -> bool {
+        matches!(self, Self::PostgresStore | Self::BarePostgres(_))
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Store => "Store trait on redb",
             Self::Bare => "redb, no index",
             Self::BareIndexed => "redb, (agent, time) index",
+            Self::PostgresStore => "Store trait on PostgreSQL",
+            Self::BarePostgres(postgres::Indexes::None) => "PostgreSQL, no index",
+            Self::BarePostgres(postgres::Indexes::Same) => "PostgreSQL, the same indexes",
         }
     }
 }
@@ -129,7 +169,17 @@ async fn measure(target: Target, callers: usize, events: usize) -> Result<Measur
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("spike.redb");
     let sink = match target {
-        Target::Store => Sink::Store(Box::new(StoreSink::open(&path)?)),
+        Target::Store => {
+            let store = Arc::new(RedbStore::open(&path)?);
+            Sink::Store(Box::new(StoreSink::of(store).await?))
+        }
+        Target::PostgresStore => {
+            let store = stores::open("postgres", folder.path()).await?;
+            Sink::Store(Box::new(StoreSink::of(store).await?))
+        }
+        Target::BarePostgres(indexes) => {
+            Sink::Postgres(Box::new(BarePostgres::open(indexes).await?))
+        }
         Target::Bare => Sink::Bare(Bare::open(&path, false)?),
         Target::BareIndexed => Sink::Bare(Bare::open(&path, true)?),
     };
@@ -194,16 +244,17 @@ async fn commit_groups(
 
 /// What one commit writes.
 #[derive(Debug, Default)]
-struct Writes {
-    head: Vec<u8>,
-    counter: Vec<u8>,
-    events: Vec<SealedEvent>,
+pub(crate) struct Writes {
+    pub(crate) head: Vec<u8>,
+    pub(crate) counter: Vec<u8>,
+    pub(crate) events: Vec<SealedEvent>,
 }
 
 #[derive(Debug)]
 enum Sink {
     Store(Box<StoreSink>),
     Bare(Bare),
+    Postgres(Box<BarePostgres>),
 }
 
 impl Sink {
@@ -211,6 +262,7 @@ impl Sink {
         match self {
             Self::Store(sink) => sink.commit(writes).await,
             Self::Bare(sink) => sink.commit(writes).await,
+            Self::Postgres(sink) => sink.commit(writes).await,
         }
     }
 }
@@ -223,10 +275,11 @@ struct StoreSink {
 }
 
 impl StoreSink {
-    fn open(path: &std::path::Path) -> Result<Self, Failed> {
+    async fn of(store: Arc<dyn Store>) -> Result<Self, Failed> {
         let key = |space, bytes: &[u8]| Key::new(Space::quiet(space), bytes);
+        store.migrate(Migration::Apply).await?;
         Ok(Self {
-            store: Arc::new(RedbStore::open(path)?),
+            store,
             head: (key("log_heads", &START_MS.to_be_bytes()), Expect::Absent),
             counter: (key("counters", b"budget"), Expect::Absent),
         })
