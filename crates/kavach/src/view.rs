@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::{ArcSwap, Guard};
 use kavach_core::{Graph, GraphError, Holders, Loading, Record, RecordKey, Stamp, TenantId};
 use kavach_store::records::{GRAPH_SPACES, GUARDRAILS, decode, key_of};
-use kavach_store::{Key, Revision, Store, StoreError, StoreErrorKind};
+use kavach_store::{Change, Key, Revision, Store, StoreError, StoreErrorKind};
 
 use crate::error::OpenError;
 use crate::limits::PAGE_RECORDS;
@@ -155,28 +155,11 @@ impl View {
     /// Applies what was committed since the revision that the graph reflects.
     async fn follow(&self, store: &dyn Store) -> Result<(), StoreError> {
         let before = self.revision();
-        let mut after = before;
-        let mut pending: Vec<kavach_store::Change> = Vec::new();
-        loop {
-            let page = store.changes(after, PAGE_RECORDS).await?;
-            pending.extend(page.changes);
-            after = page.revision;
-            if page.complete {
-                break;
-            }
-        }
+        let (pending, after) = changes_since(store, before).await?;
         if after == before {
             return Ok(());
         }
-        let mut records = Vec::new();
-        for change in &pending {
-            if let Some(record) = &change.record
-                && let Some(known) = decode(&change.space, &record.bytes)?
-            {
-                records.push((known, Stamp(record.version.as_u64())));
-            }
-        }
-        records.sort_by_key(|(record, _)| record.rank());
+        let records = records_of(&pending)?;
         let erased = pending.iter().filter(|change| change.record.is_none());
         let erased = erased.map(|change| (change.space.as_str(), change.key.as_slice()));
         let erased: Vec<(&str, &[u8])> = erased.collect();
@@ -196,6 +179,36 @@ impl View {
         }
         Ok(())
     }
+}
+
+/// What was committed since, and the revision that this leads to.
+async fn changes_since(
+    store: &dyn Store,
+    mut after: Revision,
+) -> Result<(Vec<Change>, Revision), StoreError> {
+    let mut changes = Vec::new();
+    loop {
+        let page = store.changes(after, PAGE_RECORDS).await?;
+        changes.extend(page.changes);
+        after = page.revision;
+        if page.complete {
+            return Ok((changes, after));
+        }
+    }
+}
+
+/// The records of the graph among what changed, as they are now, each after what it cites.
+fn records_of(changes: &[Change]) -> Result<Vec<(Record, Stamp)>, StoreError> {
+    let mut records = Vec::new();
+    for change in changes {
+        if let Some(record) = &change.record
+            && let Some(known) = decode(&change.space, &record.bytes)?
+        {
+            records.push((known, Stamp(record.version.as_u64())));
+        }
+    }
+    records.sort_by_key(|(record, _)| record.rank());
+    Ok(records)
 }
 
 /// A committed change that does not fit what is in memory.
@@ -300,6 +313,13 @@ async fn read_graph(store: &dyn Store, directory: &Directory) -> Result<(Graph, 
                 Some(next) => from = Bound::Excluded(next),
                 None => break,
             }
+        }
+    }
+    if loading.is_waiting() {
+        // Each page is a snapshot of its own: what was made meanwhile may cite what earlier pages had not yet.
+        let (changes, _) = changes_since(store, before).await?;
+        for (known, stamp) in records_of(&changes)? {
+            loading.put(known, stamp)?;
         }
     }
     Ok((loading.finish()?, before))

@@ -382,7 +382,10 @@ impl Graph {
     }
 
     /// Where a new delegation hangs, checked: nothing crosses a tenant, and the parent leads to `from`.
-    fn ends_of(&self, new: &Delegation) -> Result<(u32, u32, Option<u32>), &'static str> {
+    pub(super) fn ends_of(
+        &self,
+        new: &Delegation,
+    ) -> Result<(u32, u32, Option<u32>), &'static str> {
         let agent = |id| {
             let slot = self
                 .agent_slot(id)

@@ -11,9 +11,9 @@ use crate::id::{AgentId, DelegationId};
 
 /// A graph that is being filled, for those who do not want all records in memory beside it.
 ///
-/// Each record comes after what it cites ([`Record::rank`]), but delegations in any order among themselves:
-/// those that come before their parent are kept until the end. Ids grow with time, so they are few. Records that
-/// hold the same share one list of it, as they did when they were made.
+/// Each record should come after what it cites ([`Record::rank`]), but delegations in any order among themselves:
+/// what comes before something that it cites is kept until the end. Ids grow with time, so that is little.
+/// Records that hold the same share one list of it, as they did when they were made.
 ///
 /// ```
 /// use kavach_core::Loading;
@@ -25,7 +25,7 @@ use crate::id::{AgentId, DelegationId};
 #[derive(Debug)]
 pub struct Loading {
     graph: Graph,
-    /// Delegations that came before their parent.
+    /// Records that came before what they cite.
     early: Vec<(Record, Stamp)>,
     /// A list of grants for each number that [`Words`](super::Words) gave to one.
     lists: HashMap<u32, Grants>,
@@ -44,12 +44,12 @@ impl Loading {
         }
     }
 
-    /// Puts a record in.
+    /// Puts a record in, or in the place of its former self.
     ///
     /// # Errors
-    /// If it cites a record that is not there, or changes what never changes.
+    /// If it changes what never changes.
     pub fn put(&mut self, record: Record, stamp: Stamp) -> Result<(), GraphError> {
-        if self.is_early(&record) {
+        if self.cites_missing(&record) {
             self.early.push((record, stamp));
             return Ok(());
         }
@@ -94,22 +94,40 @@ impl Loading {
         Some(())
     }
 
-    fn is_early(&self, record: &Record) -> bool {
-        let Record::Delegation(delegation) = record else {
-            return false;
-        };
-        let parent = delegation.parent;
-        parent.is_some_and(|parent| self.graph.delegation(delegation.tenant, parent).is_none())
+    /// Whether something waits for a record that it cites. Where the records were read while others wrote, that
+    /// one is among what they changed: put it in too, as it stands.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        !self.early.is_empty()
+    }
+
+    fn cites_missing(&self, record: &Record) -> bool {
+        let graph = &self.graph;
+        match record {
+            Record::Owner(_) | Record::Guardrail(_) => false,
+            Record::Subject(name) => graph.owner_slot((name.tenant, name.id)).is_none(),
+            Record::Agent(agent) => {
+                let owner = (agent.tenant, agent.owner);
+                graph.owner_slot(owner).is_none() && graph.agent_slot(agent.id).is_none()
+            }
+            Record::Name(name) => graph.agent_node(name.tenant, name.agent).is_none(),
+            Record::Delegation(delegation) => {
+                graph.delegation_slot(delegation.id).is_none() && graph.ends_of(delegation).is_err()
+            }
+        }
     }
 
     /// The graph of all of them.
     ///
     /// # Errors
-    /// If a delegation cites one that never came.
+    /// If one cites a record that never came.
     pub fn finish(mut self) -> Result<Graph, GraphError> {
         self.early.sort_by_key(|(record, _)| record.rank());
         for (record, stamp) in core::mem::take(&mut self.early) {
-            self.apply(record, stamp)?;
+            // What was put in since is newer.
+            if self.graph.stamp(&record.key()).is_none() {
+                self.apply(record, stamp)?;
+            }
         }
         self.graph.words.settle();
         Ok(self.graph)

@@ -232,9 +232,16 @@ fn loading_all_at_once_is_the_same_as_one_by_one() {
 }
 
 #[test]
-fn loading_stops_where_a_record_does_not_fit() {
-    let records = [agent(1, &[]), owner()].map(|record| (record, Stamp(1)));
-    assert!(Graph::load(records).is_err());
+fn loading_ends_without_a_graph_where_a_record_does_not_fit() {
+    // Its owner never comes.
+    assert!(Graph::load([(agent(1, &[]), Stamp(1))]).is_err());
+    // It changes whose it is.
+    let Record::Agent(mut other) = agent(1, &[]) else {
+        unreachable!()
+    };
+    other.owner = SubjectId::from_u128(99);
+    let records = [owner(), agent(1, &[]), Record::Agent(other)];
+    assert!(Graph::load(records.map(|record| (record, Stamp(1)))).is_err());
 }
 
 #[test]
@@ -298,6 +305,29 @@ fn delegations_are_loaded_in_any_order() {
             let stamp = graph.stamp(&link(number).key());
             assert_eq!(stamp, Some(Stamp(number as u64)), "{order:?}");
         }
+    }
+}
+
+#[test]
+fn what_is_cited_may_come_last_and_what_is_put_in_again_is_the_newer() {
+    let mut loading = Loading::new();
+    // Read before what they cite, and as they were then.
+    loading.put(link(1), Stamp(1)).unwrap();
+    loading.put(agent(1, &["read:mcp:x"]), Stamp(1)).unwrap();
+    assert!(loading.is_waiting());
+    loading.put(owner(), Stamp(1)).unwrap();
+    loading.put(agent(0, &["read:mcp:x"]), Stamp(1)).unwrap();
+    // As they are now.
+    loading.put(agent(1, &["read:mcp:y"]), Stamp(2)).unwrap();
+    let Record::Delegation(mut revoked) = link(1) else {
+        unreachable!()
+    };
+    revoked.revoked = true;
+    loading.put(Record::Delegation(revoked), Stamp(2)).unwrap();
+    let graph = loading.finish().unwrap();
+    assert!(allows(&graph, 1, "mcp:y") && !allows(&graph, 1, "mcp:x"));
+    for key in [agent(1, &[]).key(), link(1).key()] {
+        assert_eq!(graph.stamp(&key), Some(Stamp(2)), "{key}");
     }
 }
 

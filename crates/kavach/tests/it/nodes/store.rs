@@ -140,6 +140,47 @@ fn named_alone(store: &Arc<dyn Store>) -> Named {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_that_opens_while_others_write_finds_everything() {
+    for nth in 1.. {
+        let nodes = Nodes::new();
+        let (one, _two, top, _) = nodes.pair().await;
+        let (gate, faults) = (Gate::new(), Faults::new());
+        faults.inject(Call::Scan, When::Nth(nth), Fault::HeldBefore(gate.clone()));
+        let store = FaultyStore::new(Arc::clone(&nodes.store), faults.clone());
+        let opening = Kavach::builder(store)
+            .clock(Arc::clone(&nodes.clock) as _)
+            .shared(Sharing::default().lease_ms(LEASE_MS));
+        let opening = tokio::spawn(opening.open());
+        // Whichever page it stops before: what is made now cites what earlier pages had not.
+        let is_held = tokio::select! {
+            () = gate.arrived(1) => true,
+            () = tokio::time::sleep(Duration::from_secs(3)) => false,
+        };
+        if is_held {
+            let new = new_agent("user:zoe", "later", &["read:app:*"]);
+            let later = one.kavach.create_agent(new).await.unwrap().id;
+            let low = new_spawn("below", &["read:app:x"]);
+            let below = one.kavach.spawn(&later, low).await.unwrap().id;
+            let lower = new_spawn("lower", &["read:app:x"]);
+            let lower = one.kavach.spawn(&below, lower).await.unwrap().id;
+            one.kavach.revoke_agent(&top).await.unwrap();
+            gate.open();
+            let kavach = opening.await.unwrap().unwrap();
+            let three = Node { kavach, faults };
+            // What was made after it had read the graph, it hears of when it asks.
+            three.kavach.refresh().await.unwrap();
+            assert_eq!(three.decide(lower).await, "allow", "scan {nth}");
+            assert_eq!(three.decide(top).await, "deny: agent_revoked", "scan {nth}");
+            assert_eq!(three.kavach.agents().len(), 5, "scan {nth}");
+            continue;
+        }
+        opening.await.unwrap().unwrap();
+        assert!(nth > 6, "opening takes {nth} scans only");
+        return;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_the_feed_left_behind_takes_a_snapshot() {
     let named = Named::new();
     let nodes = Nodes::on(Arc::clone(&named) as _);
