@@ -91,6 +91,10 @@ codes! {
     TokenMinted = "token.minted",
     /// Tokens were revoked: a block, a key, or what a signer calls one.
     TokenRevoked = "token.revoked",
+    /// A store was made from a backup: nothing is allowed until it is reopened.
+    StoreRestored = "store.restored",
+    /// A restored store was opened again: with what was taken away since, or by somebody who accepts its loss.
+    StoreReopened = "store.reopened",
 }
 
 codes! {
@@ -106,4 +110,85 @@ codes! {
     Done = "done",
     /// The change was refused.
     Refused = "refused",
+}
+
+/// What an event took away, once its change was made: what must be taken away again where a backup from
+/// before it is restored.
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a new one must be taken away again by whoever restores"
+)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Taken {
+    /// Nothing, or nothing that a restored store still gives: approvals are void there, and so are tokens.
+    Nothing,
+    /// What the call took from limits.
+    Allowance,
+    /// An agent's grants, its end or its kind may be less than they were.
+    FromAgent,
+    /// An agent's earlier credentials.
+    Credentials,
+    /// An agent, for as long as it is suspended.
+    AgentForNow,
+    /// The same, given back.
+    AgentForNowNoMore,
+    /// An agent, for good.
+    Agent,
+    /// A delegation's grants or bounds may be less than they were.
+    FromDelegation,
+    /// A delegation, for good.
+    Delegation,
+    /// An owner, and all their agents.
+    Owner,
+    /// What a person may do in Kavach itself may be less than it was.
+    FromOwner,
+    /// The names of a person, and what was sealed for them.
+    Person,
+    /// What a guardrail forbids.
+    ByGuardrail,
+    /// A holder key.
+    HolderKey,
+    /// A token, a block or a key.
+    Token,
+}
+
+impl EventKind {
+    /// What events of this kind take away. It has no wildcard, so that a new kind is thought about.
+    #[must_use]
+    pub const fn taken(self) -> Taken {
+        match self {
+            Self::Authorize => Taken::Allowance,
+            Self::AgentUpdated => Taken::FromAgent,
+            Self::AgentRotated => Taken::Credentials,
+            Self::AgentSuspended => Taken::AgentForNow,
+            Self::AgentResumed => Taken::AgentForNowNoMore,
+            Self::AgentRevoked => Taken::Agent,
+            Self::DelegationUpdated => Taken::FromDelegation,
+            Self::DelegationRevoked => Taken::Delegation,
+            Self::OwnerRevoked => Taken::Owner,
+            Self::OwnerUpdated => Taken::FromOwner,
+            Self::SubjectErased => Taken::Person,
+            Self::GuardrailSet => Taken::ByGuardrail,
+            Self::HolderKeyRemoved => Taken::HolderKey,
+            Self::TokenRevoked => Taken::Token,
+            // What was given is not given again.
+            Self::AgentCreated
+            | Self::Delegated
+            | Self::OwnerReinstated
+            | Self::GuardrailRemoved
+            | Self::HolderKeyAdded
+            // What it took counts, which is never too little.
+            | Self::Withdrawn
+            | Self::Settled
+            // All approvals of a restored store are void, a yes as a no.
+            | Self::ApprovalRequested
+            | Self::ApprovalGranted
+            | Self::ApprovalDenied
+            // All root keys of a restored store are replaced, and with them goes every token.
+            | Self::RootKeyRotated
+            | Self::TokenMinted
+            | Self::StoreRestored
+            | Self::StoreReopened => Taken::Nothing,
+        }
+    }
 }

@@ -61,7 +61,7 @@ pub use export::{Csv, write_jsonl};
 pub use hash::{Hash, leaf_hash, node_hash};
 pub use head::Head;
 pub use key::{PersonKey, TenantKey};
-pub use kind::{EventKind, Outcome};
+pub use kind::{EventKind, Outcome, Taken};
 pub use names::{ERASED, Names, NoNames};
 pub use private::{Private, PrivateFields, SealedPrivate};
 pub use query::Query;

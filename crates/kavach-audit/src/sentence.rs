@@ -14,6 +14,7 @@ use crate::shown::shown;
 
 mod approvals;
 mod because;
+mod restored;
 mod tokens;
 use because::because;
 
@@ -82,6 +83,8 @@ impl fmt::Display for Sentence<'_> {
             EventKind::RootKeyRotated => self.change_of_tokens(f, "the root key of tokens was")?,
             EventKind::TokenMinted => self.change_of_agent(f, "given a token")?,
             EventKind::TokenRevoked => self.change_of_tokens(f, "tokens were")?,
+            EventKind::StoreRestored => self.restoring(f)?,
+            EventKind::StoreReopened => self.reopening(f)?,
         }
         self.private(f)
     }

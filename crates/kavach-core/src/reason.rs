@@ -100,6 +100,8 @@ reasons! {
     AuditUnavailable = "audit_unavailable",
     /// The node's view of the graph is older than was asked for.
     StaleState = "stale_state",
+    /// The store was restored from a backup, and nobody said yet what became of what was revoked since.
+    StoreRestored = "store_restored",
     /// What was asked for is wider than what its giver holds.
     WiderThanParent = "wider_than_parent",
     /// Nothing is left of what was asked for.

@@ -45,6 +45,9 @@ pub(super) const fn because(reason: Reason) -> &'static str {
         Reason::Withdrawn => "because the line that authorised it no longer held",
         Reason::AuditUnavailable => "because it could not be recorded",
         Reason::StaleState => "because what this server knew was older than the caller accepts",
+        Reason::StoreRestored => {
+            "because the store was restored from a backup and is not reopened yet"
+        }
         Reason::WiderThanParent => "because more was asked for than the giver holds",
         Reason::NothingLeft => "because nothing is left of what was asked for",
         Reason::AmbiguousVia => {

@@ -104,7 +104,10 @@ pub(crate) fn sparse(kind: EventKind) -> Event {
         | EventKind::SubjectErased => {
             event.owner = Some(ALICE);
         }
-        EventKind::RootKeyRotated | EventKind::TokenRevoked => {}
+        EventKind::RootKeyRotated
+        | EventKind::TokenRevoked
+        | EventKind::StoreRestored
+        | EventKind::StoreReopened => {}
         _ => event.agent = Some(SEARCHER),
     }
     event
