@@ -122,7 +122,7 @@ codes! {
 pub enum Taken {
     /// Nothing, or nothing that a restored store still gives: approvals are void there, and so are tokens.
     Nothing,
-    /// What the call took from limits.
+    /// What the call took from limits, or cost more than it took.
     Allowance,
     /// An agent's grants, its end or its kind may be less than they were.
     FromAgent,
@@ -146,6 +146,8 @@ pub enum Taken {
     Person,
     /// What a guardrail forbids.
     ByGuardrail,
+    /// The same, given back.
+    ByGuardrailNoMore,
     /// A holder key.
     HolderKey,
     /// A token, a block or a key.
@@ -157,7 +159,7 @@ impl EventKind {
     #[must_use]
     pub const fn taken(self) -> Taken {
         match self {
-            Self::Authorize => Taken::Allowance,
+            Self::Authorize | Self::Settled => Taken::Allowance,
             Self::AgentUpdated => Taken::FromAgent,
             Self::AgentRotated => Taken::Credentials,
             Self::AgentSuspended => Taken::AgentForNow,
@@ -169,17 +171,16 @@ impl EventKind {
             Self::OwnerUpdated => Taken::FromOwner,
             Self::SubjectErased => Taken::Person,
             Self::GuardrailSet => Taken::ByGuardrail,
+            Self::GuardrailRemoved => Taken::ByGuardrailNoMore,
             Self::HolderKeyRemoved => Taken::HolderKey,
             Self::TokenRevoked => Taken::Token,
             // What was given is not given again.
             Self::AgentCreated
             | Self::Delegated
             | Self::OwnerReinstated
-            | Self::GuardrailRemoved
             | Self::HolderKeyAdded
             // What it took counts, which is never too little.
             | Self::Withdrawn
-            | Self::Settled
             // All approvals of a restored store are void, a yes as a no.
             | Self::ApprovalRequested
             | Self::ApprovalGranted

@@ -10,6 +10,7 @@ use kavach::{
     Kavach, MasterKey, MemoryStore, OpenError, Sharing, StoreError, StoreErrorKind, TenantId,
 };
 
+use crate::commands::store::how_to;
 use crate::console::Console;
 use crate::failure::{Failure, with_causes};
 use crate::master_key;
@@ -36,6 +37,15 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// Whoever asks a restored store anything hears why it allows nothing.
+    fn tell_if_closed(&self) {
+        let restoration = self.kavach.restoration();
+        if let Some(closed) = restoration.filter(kavach::backup::Restoration::is_closed) {
+            // Where nobody listens, that is no failure.
+            let _ = writeln!(io::stderr(), "{}", how_to(&closed));
+        }
+    }
+
     /// Waits for what is under way.
     pub(crate) async fn close(self) {
         self.kavach.close().await;
@@ -60,6 +70,7 @@ impl Data {
         };
         let session = self.open_for_changes(hook.clone()).await?;
         let result = work(&session.kavach).await;
+        session.tell_if_closed();
         session.close().await;
         if let Some(error) = hook.and_then(|hook| hook.failed()) {
             // Where nobody listens, that is no failure.
@@ -78,6 +89,7 @@ impl Data {
         work: impl AsyncFnOnce(&Kavach, &mut Console) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         if let Some(session) = self.open_for_looking().await? {
+            session.tell_if_closed();
             let result = work(&session.kavach, console).await;
             session.close().await;
             return result;

@@ -73,6 +73,7 @@ impl Kavach {
         let with = |graph: Graph| State {
             graph,
             tokens: Arc::clone(&state.tokens),
+            restored: state.restored.clone(),
             revision: state.revision,
             broken: state.broken,
         };

@@ -8,6 +8,7 @@ use kavach_core::LogId;
 use kavach_store::records::{GRAPH_SPACES, decode};
 use kavach_store::{Record, Space, Store, StoreError, StoreErrorKind};
 
+use crate::backup::{self, RESTORED};
 use crate::committer::LOG_HEADS;
 use crate::tokens::{Book, QUIET_TOKEN_SPACES, TOKEN_SPACES};
 
@@ -40,7 +41,7 @@ const QUIET: [Space; 14] = [
 pub fn spaces() -> Vec<Space> {
     let tokens = TOKEN_SPACES.into_iter().chain(QUIET_TOKEN_SPACES);
     let graph = GRAPH_SPACES.into_iter().chain(tokens);
-    graph.chain(QUIET).collect()
+    graph.chain([RESTORED]).chain(QUIET).collect()
 }
 
 /// What lies in a store.
@@ -74,6 +75,9 @@ pub async fn count(store: &dyn Store) -> Result<BTreeMap<&'static str, u64>, Sto
             for (key, record) in &page {
                 decode(space.name(), &record.bytes)?;
                 book.apply(space.name(), key, Some(record))?;
+                if space == RESTORED {
+                    backup::known(Some(record))?;
+                }
             }
             *counts.entry(space.name()).or_default() += page.len() as u64;
         }

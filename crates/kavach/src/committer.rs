@@ -19,9 +19,8 @@ use crate::error::FailedCommit;
 use crate::limits::{BATCH_EVENTS_MAX, BATCH_KEYS_MAX, GATHER_ROUNDS_MAX, HEAD_CONFLICTS_MAX};
 use crate::meters::{Debit, Ledger, Meters, Settlement, Share, Staged, reservation_of};
 use crate::nodes::{Follower, Freshness, Renewal, Seat};
-use crate::tokens::TOKEN_SPACES;
 use crate::trust;
-use crate::view::{View, read_one};
+use crate::view::{View, is_beside_graph, read_one};
 
 #[cfg(test)]
 mod tests;
@@ -362,9 +361,9 @@ impl Committer {
 
     /// Moves the view on to what was committed: a commit of events alone leaves the graph as it is.
     async fn take_in(&self, parts: &[Part], committed: Committed) {
-        let tokens = |part: &Part| part.work.puts.iter().any(|(key, _)| is_of_tokens(key));
+        let beside = |part: &Part| part.work.puts.iter().any(|(key, _)| is_beside(key));
         let graph = |part: &Part| !(part.work.records.is_empty() && part.work.erases.is_empty());
-        let changes = |part: &Part| graph(part) || tokens(part);
+        let changes = |part: &Part| graph(part) || beside(part);
         let Some(follower) = &self.follower else {
             let stamp = Stamp(committed.version.as_u64());
             if committed.revision != self.view.revision() {
@@ -375,7 +374,7 @@ impl Committer {
                             state.graph.apply(record.clone(), stamp)?;
                         }
                         work.erases.iter().for_each(|key| state.graph.erase(key));
-                        for (key, bytes) in work.puts.iter().filter(|(key, _)| is_of_tokens(key)) {
+                        for (key, bytes) in work.puts.iter().filter(|(key, _)| is_beside(key)) {
                             let (bytes, version) = (bytes.clone(), committed.version);
                             let record = kavach_store::Record { bytes, version };
                             state.turn(key.space().name(), key.bytes(), Some(&record))?;
@@ -462,8 +461,8 @@ async fn fail_or_finish(
     fail(parts, &Arc::new(error));
 }
 
-fn is_of_tokens(key: &Key) -> bool {
-    TOKEN_SPACES.contains(&key.space())
+fn is_beside(key: &Key) -> bool {
+    is_beside_graph(key.space())
 }
 
 fn head_key(head: &Head) -> Key {

@@ -16,6 +16,8 @@ mod tests;
 
 /// Where the note lies.
 const COPYING: Space = Space::quiet("store_copy");
+/// What the note says while a backup is restored.
+pub(crate) const RESTORING: &[u8] = b"restore";
 /// Bytes of records or events that are written together.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Records or events that are written together.
@@ -96,15 +98,37 @@ pub async fn copy(
 
 /// Fails if the store holds a copy that did not come to its end.
 pub(crate) async fn refuse_unfinished(store: &dyn Store) -> Result<(), StoreError> {
-    if read_one(store, &note_key()).await?.is_none() {
-        return Ok(());
-    }
-    let words = "the store is a copy that did not come to its end; copy again, and it will go on";
+    let words = match read_one(store, &note_key()).await? {
+        None => return Ok(()),
+        Some(note) if note.bytes == RESTORING => {
+            "the store is restored from a backup just now, or that did not come to its end; if so, throw it \
+             away, and restore to an empty one"
+        }
+        Some(_) => {
+            "the store is a copy that did not come to its end; copy again, and it will go on"
+        }
+    };
     Err(StoreError::new(StoreErrorKind::Corrupt, words))
 }
 
-fn note_key() -> Key {
+/// Where the note of what is unfinished lies.
+pub(crate) fn note_key() -> Key {
     Key::new(COPYING, *b"copy")
+}
+
+/// Whether nothing was ever written to a store.
+pub(crate) async fn is_empty(store: &dyn Store) -> Result<bool, StoreError> {
+    let health = store.health().await?;
+    if health.events > 0 || health.revision.number() > 0 {
+        return Ok(false);
+    }
+    for space in spaces().into_iter().chain([COPYING]) {
+        let records = Records::of(store, space).next_page().await?;
+        if records.is_some_and(|records| !records.is_empty()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// A state of the source.
@@ -141,15 +165,8 @@ impl Note {
             }
             return Ok((note, true));
         }
-        let health = to.health().await?;
-        if health.events > 0 || health.revision.number() > 0 {
+        if !is_empty(to).await? {
             return Err(CopyError::NotEmpty);
-        }
-        for space in spaces() {
-            let records = Records::of(to, space).next_page().await?;
-            if records.is_some_and(|records| !records.is_empty()) {
-                return Err(CopyError::NotEmpty);
-            }
         }
         let mut note = Self {
             source: source.clone(),

@@ -4,6 +4,7 @@ mod analysis;
 mod answer;
 mod approvals;
 mod authorize;
+pub mod backup;
 mod call;
 mod candidate;
 pub mod census;

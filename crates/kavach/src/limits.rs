@@ -142,3 +142,9 @@ pub(crate) const USES_LOOKED_EVERY_S: u64 = 10;
 pub(crate) const USES_SWEPT: usize = 1_000;
 /// Invocations that are cleared away along with a new one. More than one, so that what is left behind grows less.
 pub(crate) const USES_SWEPT_WITH_CALL: usize = 4;
+/// Bytes of what a backup says of itself, at its beginning and at its end: a dozen short fields.
+pub(crate) const BACKUP_WORDS_BYTES_MAX: usize = 4 * 1024;
+/// Logs in one backup: each seat has one, and each restoring begins anew; a record names all of them.
+pub(crate) const BACKUP_LOGS_MAX: usize = 32 * 1024;
+/// Pages of changes that are taken in between two pages of records, so that the feed is not lost meanwhile.
+pub(crate) const BACKUP_CHANGES_PAGES: usize = 8;

@@ -22,7 +22,7 @@ mod tests;
 
 pub(crate) use debit::Debit;
 pub(crate) use ledger::{Ledger, Staged, reservation_of};
-pub(crate) use record::{Reservation, reservation_key};
+pub(crate) use record::{COUNTERS, POOLS, Reservation, meter_of_part, parts_of, reservation_key};
 pub use remaining::{GrantRemaining, HopRemaining, LimitRemaining, LineRemaining};
 use shelf::Shelf;
 pub(crate) use slices::HandIn;

@@ -16,5 +16,5 @@ mod wait;
 pub(crate) use follower::{Followed, Follower, Following};
 pub(crate) use freshness::Freshness;
 pub(crate) use place::Place;
-pub(crate) use seat::{Renewal, Seat, Seating};
+pub(crate) use seat::{Renewal, Seat, Seating, logs_of_seats, who_is_alone};
 pub use sharing::Sharing;

@@ -8,6 +8,7 @@
 //! What decisions ask is in memory, in the [`Book`] beside the graph: it is part of the same revisions, and
 //! only the committer moves it on.
 
+mod again;
 mod book;
 mod conditions;
 mod error;

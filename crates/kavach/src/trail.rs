@@ -6,6 +6,7 @@ use kavach_audit::{Csv, ERASED, Event, Names, Private, Query, SealedEvent, Sente
 use kavach_core::{AgentId, SubjectId};
 use kavach_store::{AuditCursor, StoreError};
 
+use crate::census::{self, Events};
 use crate::error::CannotDecide;
 use crate::limits::PAGE_EVENTS;
 use crate::node::Kavach;
@@ -101,6 +102,31 @@ impl Kavach {
                 }
                 csv.finish()?;
             }
+        }
+        out.flush()?;
+        Ok(count)
+    }
+
+    /// Writes the events of every tenant to `out`, as canonical JSON, one a line, in order of time, log and index:
+    /// what a restored store is [reopened](Self::reopen) with. Those that are committed while it writes are left
+    /// to the next export. Returns how many there are; after each, `progress` gets the number so far.
+    ///
+    /// # Errors
+    /// If the store fails, or writing does; what was written until then is whole events.
+    pub async fn export_all(
+        &self,
+        mut out: &mut (dyn Write + Send),
+        progress: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<u64, ExportError> {
+        let store = &*self.node.store;
+        let heads = census::heads(store).await?;
+        let logs = heads.iter().map(|head| (head.log(), 0..head.size()));
+        let mut events = Events::of(store, logs);
+        let mut count = 0;
+        while let Some(event) = events.next().await? {
+            kavach_audit::write_jsonl(&mut out, &event)?;
+            count += 1;
+            progress(count);
         }
         out.flush()?;
         Ok(count)

@@ -5,10 +5,13 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
-use kavach_core::{Graph, GraphError, Holders, Loading, Record, RecordKey, Stamp, TenantId};
+use kavach_core::{
+    Graph, GraphError, Holders, Loading, Reason, Record, RecordKey, Stamp, TenantId,
+};
 use kavach_store::records::{GRAPH_SPACES, GUARDRAILS, decode, key_of};
-use kavach_store::{Change, Key, Revision, Store, StoreError, StoreErrorKind};
+use kavach_store::{Change, Key, Revision, Space, Store, StoreError, StoreErrorKind};
 
+use crate::backup::{self, RESTORED, Restoration};
 use crate::error::OpenError;
 use crate::limits::PAGE_RECORDS;
 use crate::tokens::{Book, TOKEN_SPACES};
@@ -33,6 +36,8 @@ pub(crate) struct State {
     /// What is known of tokens, at the same revision.
     pub(crate) tokens: Arc<Book>,
     pub(crate) revision: Revision,
+    /// That the store was made from a backup, if it was.
+    pub(crate) restored: Option<Arc<Restoration>>,
     /// Set if a committed change could not be applied: the graph is not the store's any more.
     pub(crate) broken: bool,
 }
@@ -46,6 +51,7 @@ impl View {
             state: ArcSwap::from_pointee(State {
                 graph,
                 tokens: Arc::new(load_tokens(store).await?),
+                restored: load_restored(store).await?,
                 revision: before,
                 broken: false,
             }),
@@ -134,6 +140,7 @@ impl View {
             Unread::Graph(error) => StoreError::new(StoreErrorKind::Corrupt, words).because(error),
         })?;
         let tokens = Arc::new(load_tokens(store).await?);
+        let restored = load_restored(store).await?;
         if revision.number() < self.revision().number() {
             self.break_off();
             let words = "the store went back to an earlier revision; find out which store it is";
@@ -145,6 +152,7 @@ impl View {
             self.state.store(Arc::new(State {
                 graph,
                 tokens,
+                restored,
                 revision,
                 broken,
             }));
@@ -221,7 +229,13 @@ pub(crate) enum NotApplied {
 }
 
 impl State {
-    /// Follows a record of tokens; others are passed over.
+    /// Why nothing is allowed by this state, whoever asks; `None` if something is.
+    pub(crate) fn bars(&self) -> Option<Reason> {
+        let closed = self.restored.as_ref()?.is_closed();
+        closed.then_some(Reason::StoreRestored)
+    }
+
+    /// Follows a record beside the graph: of tokens, or that the store was restored. Others are passed over.
     pub(crate) fn turn(
         &mut self,
         space: &str,
@@ -231,8 +245,22 @@ impl State {
         if TOKEN_SPACES.iter().any(|known| known.name() == space) {
             Arc::make_mut(&mut self.tokens).apply(space, key, record)?;
         }
+        if space == RESTORED.name() {
+            self.restored = backup::known(record)?.map(Arc::new);
+        }
         Ok(())
     }
+}
+
+/// Reads whether the store was restored.
+async fn load_restored(store: &dyn Store) -> Result<Option<Arc<Restoration>>, StoreError> {
+    let found = backup::read(store).await?;
+    Ok(found.map(|(restored, _)| Arc::new(restored)))
+}
+
+/// Whether a space is in the feed without being part of the graph.
+pub(crate) fn is_beside_graph(space: Space) -> bool {
+    TOKEN_SPACES.contains(&space) || space == RESTORED
 }
 
 /// Reads what is known of tokens.

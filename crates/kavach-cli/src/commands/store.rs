@@ -7,10 +7,15 @@ use crate::data::{Data, is_left_unfinished};
 use crate::failure::{Exit, Failure};
 use crate::place::{Opened, Purpose};
 
+mod backup;
 mod check;
 mod copy;
 mod migrate;
+mod reopen;
+mod restore;
 mod stats;
+
+pub(crate) use reopen::how_to;
 
 /// Look after the store itself: move it to another engine, check it, bring its schema up to date
 #[derive(clap::Args, Debug)]
@@ -23,6 +28,9 @@ pub(crate) struct Store {
 #[derive(clap::Subcommand, Debug)]
 enum Command {
     Copy(copy::Copy),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    Reopen(reopen::Reopen),
     Check(check::Check),
     Stats(stats::Stats),
     Migrate(migrate::Migrate),
@@ -31,6 +39,9 @@ enum Command {
 impl Store {
     pub(crate) async fn run(self, data: &Data, console: &mut Console) -> Result<Exit, Failure> {
         match self.command {
+            Command::Backup(backup) => backup.run(data, console).await,
+            Command::Restore(restore) => restore.run(data, console).await,
+            Command::Reopen(reopen) => reopen.run(data, console).await,
             Command::Copy(copy) => copy.run(console).await,
             Command::Check(check) => check.run(data, console).await,
             Command::Stats(stats) => stats.run(data, console).await,

@@ -2,7 +2,7 @@
 
 use crate::shell::Shell;
 
-const COMMANDS: [&[&str]; 78] = [
+const COMMANDS: [&[&str]; 81] = [
     &[],
     &["demo"],
     &["apply"],
@@ -76,6 +76,9 @@ const COMMANDS: [&[&str]; 78] = [
     &["audit", "tail"],
     &["store"],
     &["store", "copy"],
+    &["store", "backup"],
+    &["store", "restore"],
+    &["store", "reopen"],
     &["store", "check"],
     &["store", "stats"],
     &["store", "migrate"],

@@ -15,6 +15,7 @@ mod apply;
 mod approvals;
 mod audit;
 mod authorize;
+mod backup;
 mod contrast;
 mod corpus;
 mod counters;

@@ -66,11 +66,8 @@ impl Kavach {
         let revision = state.revision.number();
         let fresh = self.node.freshness.holds(state);
         let stale = !fresh || call.at_least.is_some_and(|least| revision < least);
-        let refused = if stale {
-            Some(Reason::StaleState)
-        } else {
-            refused
-        };
+        let stale = stale.then_some(Reason::StaleState);
+        let refused = state.bars().or(stale).or(refused);
         let verdict = match (&request, refused) {
             (Some(request), None) => decide(&state.graph, request, books, now),
             (known, reason) => Verdict::denied(
@@ -118,10 +115,10 @@ impl Kavach {
         let request = self.request(presented.agent(), call, 0);
         let fresh = self.node.freshness.holds(state);
         let stale = !fresh || call.at_least.is_some_and(|least| revision < least);
-        let standing = if stale {
-            Err((Reason::StaleState, None))
-        } else {
-            self.check_standing(state, &presented, now)
+        let stale = stale.then_some(Reason::StaleState);
+        let standing = match state.bars().or(stale) {
+            Some(reason) => Err((reason, None)),
+            None => self.check_standing(state, &presented, now),
         };
         let (verdict, refusal) = match standing {
             Err((reason, refusal)) => (Verdict::denied(reason, Some(leaf)), refusal),

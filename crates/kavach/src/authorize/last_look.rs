@@ -63,6 +63,7 @@ impl Kavach {
             };
             // INVARIANT (fresh last): a node that was paused anywhere above finds out here.
             match again {
+                Ok(_) if state.bars().is_some() => Err(Reason::StoreRestored),
                 Ok(_) if !self.node.freshness.holds(&state) => Err(Reason::StaleState),
                 again => again,
             }

@@ -79,6 +79,17 @@ pub(crate) fn parse_part_key(bytes: &[u8]) -> Result<(Meter, u64), StoreError> {
     Ok((parse_meter_key(meter)?, u64::from_be_bytes(*number)))
 }
 
+/// What of a key of [`COUNTERS`] names the meter, as a key of [`POOLS`] does.
+pub(crate) fn meter_of_part(key: &[u8]) -> &[u8] {
+    key.get(..METER_BYTES).unwrap_or(key)
+}
+
+/// Where the parts of the meter lie whose pool lies under `key`: the first and the last key there can be.
+pub(crate) fn parts_of(key: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let with = |number: u64| [key, &number.to_be_bytes()].concat();
+    (with(0), with(u64::MAX))
+}
+
 /// The inverse of [`pool_key`].
 pub(crate) fn parse_meter_key(bytes: &[u8]) -> Result<Meter, StoreError> {
     let mut rest = bytes;

@@ -206,6 +206,27 @@ pub(crate) async fn others(
     Ok(alive.map(|seat| seat.record.revision()).collect())
 }
 
+/// Which run of which node has the store for itself, or had it last; `None` if one shares it.
+///
+/// # Errors
+/// If the store fails.
+pub(crate) async fn who_is_alone(store: &dyn Store) -> Result<Option<LogId>, StoreError> {
+    let seats = seats(store).await?;
+    let alone = seats
+        .iter()
+        .find(|seat| seat.key == ALONE && seat.record.taken);
+    Ok(alone.map(|seat| seat.record.run))
+}
+
+/// The logs that nodes write to, or go on with.
+///
+/// # Errors
+/// If the store fails.
+pub(crate) async fn logs_of_seats(store: &dyn Store) -> Result<Vec<LogId>, StoreError> {
+    let seats = seats(store).await?;
+    Ok(seats.iter().map(|seat| seat.record.log).collect())
+}
+
 async fn seats(store: &dyn Store) -> Result<Vec<Found>, StoreError> {
     let mut seats = Vec::new();
     let mut from = Bound::Unbounded;

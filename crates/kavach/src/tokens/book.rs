@@ -51,6 +51,14 @@ impl Book {
         self.tenants.get(&tenant)
     }
 
+    /// The tenants that have root keys, in order.
+    pub(super) fn with_roots(&self) -> impl Iterator<Item = TenantId> + '_ {
+        let tenants = self.tenants.iter();
+        tenants
+            .filter(|(_, pages)| pages.roots.is_some())
+            .map(|(tenant, _)| *tenant)
+    }
+
     /// Follows one record of [`TOKEN_SPACES`](super::TOKEN_SPACES); `None`: it is gone. Others are passed over.
     pub(crate) fn apply(
         &mut self,

@@ -42,6 +42,12 @@ pub enum TokenError {
         "this tenant has no root key yet; it is made with the first token, or by `keys rotate`"
     )]
     NoRootKey,
+    /// The store was restored, and nothing is signed until it is reopened: a list would leave out what was
+    /// revoked since, and nobody could tell verifiers of a token.
+    #[error(
+        "the store was restored from a backup, and signs nothing until it is reopened; see `store reopen`"
+    )]
+    StoreRestored,
     /// The store failed.
     #[error("{0}")]
     Store(#[from] StoreError),

@@ -205,7 +205,7 @@ fn taken(own: bool, removed: bool) -> Refusal {
     Refusal::new(Reason::WrongState, words)
 }
 
-fn put(
+pub(super) fn put(
     tenant: TenantId,
     key: &PublicKey,
     record: &HolderRecord,

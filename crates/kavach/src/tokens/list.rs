@@ -153,11 +153,16 @@ impl Kavach {
             .as_ref()
             .map(|found| decode::<ListRecord>(&found.bytes));
         let known = known.transpose()?;
-        let version = match &known {
-            Some(known) if known.entries == hash => return Ok(Some(known.version()?)),
-            Some(known) => known.version()?.saturating_add(1),
-            None => 1,
-        };
+        // What was published before the store was restored is known to nobody here.
+        let floor = self.restoration().map_or(0, |restored| restored.list_floor);
+        let last = known.as_ref().map(ListRecord::version).transpose()?;
+        if let (Some(known), Some(last)) = (&known, last)
+            && known.entries == hash
+            && last > floor
+        {
+            return Ok(Some(last));
+        }
+        let version = last.unwrap_or(0).max(floor).saturating_add(1);
         let expect = found.map_or(Expect::Absent, |found| Expect::Version(found.version));
         let work = Work {
             expectations: vec![(place.clone(), expect)],

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use kavach_audit::EventKind;
-use kavach_core::{Reason, Refusal};
+use kavach_core::{EventId, Reason, Refusal};
 use kavach_store::Expect;
 use kavach_token::{BlockId, PublicKey, TokenId};
 
@@ -66,13 +66,22 @@ impl Kavach {
     /// # Errors
     /// If it was revoked before, or the store fails.
     pub async fn revoke_tokens(&self, what: Revocable) -> Result<Done, ChangeError> {
+        self.revoke_tokens_because(what, None).await
+    }
+
+    /// The same, and where it was done before, by which event.
+    pub(super) async fn revoke_tokens_because(
+        &self,
+        what: Revocable,
+        again: Option<EventId>,
+    ) -> Result<Done, ChangeError> {
         self.change_tokens(EventKind::TokenRevoked, |state, now| {
             let (kind, id) = match what {
                 Revocable::Block(id) => ("block", id.to_string()),
                 Revocable::Key(key) => ("key", key.to_string()),
                 Revocable::Token(id) => ("token", id.to_string()),
             };
-            let mut about = About::default().with(kind, id);
+            let mut about = About::default().with(kind, id).with_some("again", again);
             let pages = state.tokens.of(self.tenant);
             if let Revocable::Key(key) = &what {
                 let known = pages.and_then(|pages| pages.holder(key));

@@ -71,6 +71,9 @@ impl Kavach {
 
     /// The key that signs now, with all that count; made if there is none.
     pub(super) async fn signing_root(&self) -> Result<(RootKey, Roots), TokenError> {
+        if self.node.view.read().bars().is_some() {
+            return Err(TokenError::StoreRestored);
+        }
         for _ in 0..CHANGE_TRIES_MAX {
             self.node.take_in_others().await;
             match self.roots() {

@@ -17,6 +17,7 @@ use crate::limits::{
     PAGE_EVENTS, PAGE_RECORDS, TRUST_DAYS_KEPT, TRUST_SHARED_EVERY_NS, TRUST_STORED_AT_CLOSE,
     TRUST_STORED_EVERY, TRUST_STORED_KEYS_MAX,
 };
+use crate::view::read_one;
 
 const DAY_NS: u64 = 24 * 60 * 60 * 1_000_000_000;
 
@@ -178,6 +179,35 @@ impl Keeper {
         if self.next.saturating_sub(self.stored) >= TRUST_STORED_AT_CLOSE {
             self.store(store).await;
         }
+    }
+
+    /// Stores what a log says that nobody goes on with, all of it: nobody else will.
+    ///
+    /// # Errors
+    /// If the store fails; the same again goes on.
+    pub(crate) async fn settle(
+        store: &dyn Store,
+        head: &Head,
+        tenants: &[TenantId],
+        now_ns: u64,
+    ) -> Result<(), StoreError> {
+        if let Some(mark) = read_one(store, &mark_key(head.log())).await?
+            && let Found::Mark { next, .. } = decode(mark_key(head.log()).bytes(), &mark.bytes)?
+            && next >= head.size()
+        {
+            return Ok(());
+        }
+        let mut keeper = Self::load(store, head, tenants, now_ns, false).await?;
+        while keeper.stored < keeper.next {
+            let before = (keeper.changed.len(), keeper.forgotten.len());
+            keeper.store(store).await;
+            let after = (keeper.changed.len(), keeper.forgotten.len());
+            if keeper.stored < keeper.next && after == before {
+                let words = "what the trail says of agents could not be stored; try again";
+                return Err(StoreError::new(StoreErrorKind::Unavailable, words));
+            }
+        }
+        Ok(())
     }
 
     /// Stores what has changed, or as much of it as one batch should hold. What fails is tried again with the

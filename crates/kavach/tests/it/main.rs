@@ -10,6 +10,7 @@
 
 mod approvals;
 mod attack;
+mod backup;
 mod crashes;
 mod declaration;
 mod dice;

@@ -20,6 +20,7 @@ mod minting;
 mod once;
 mod property;
 mod refused;
+mod restored;
 mod revoked;
 mod trail;
 

@@ -66,6 +66,15 @@ impl World {
         Self::open(place, Arc::new(ManualClock::new(time(NOW))), master_key).await
     }
 
+    /// On a store that is there already.
+    pub(crate) async fn over(
+        store: MemoryStore,
+        clock: Arc<ManualClock>,
+        master_key: Option<u8>,
+    ) -> Self {
+        Self::open(Place::Memory(store), clock, master_key).await
+    }
+
     async fn open(place: Place, clock: Arc<ManualClock>, master_key: Option<u8>) -> Self {
         let store: Arc<dyn Store> = match &place {
             Place::Memory(store) => Arc::new(store.clone()),

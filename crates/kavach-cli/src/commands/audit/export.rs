@@ -1,18 +1,18 @@
 //! `kavach audit export`
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use kavach::Kavach;
 use kavach::audit::{Query, SealedEvent};
 use kavach::core::LogId;
+use kavach::{ExportError, Kavach};
 
 use super::print::{Format, Printer};
 use super::selection::Selection;
 use crate::console::Console;
 use crate::data::{Data, shown_path};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, with_causes};
 use crate::limits::EXPORT_TAIL_BYTES;
 use crate::progress::Progress;
 
@@ -30,6 +30,12 @@ pub(crate) struct Export {
     /// Go on after the last whole event in the file (jsonl only)
     #[arg(long, requires = "output")]
     resume: bool,
+    /// The events of every tenant: what a restored store is reopened with
+    #[arg(long, conflicts_with_all = [
+        "agent", "under", "owner", "action", "resource", "outcome", "reason", "kind", "since", "until", "on",
+        "format", "resume",
+    ])]
+    all_tenants: bool,
     /// Write the file anew if it is there
     #[arg(long, requires = "output", conflicts_with = "resume")]
     force: bool,
@@ -44,6 +50,9 @@ impl Export {
             let words =
                 "only a `jsonl` export can be gone on with; write the file anew with `--force`";
             return Err(Failure::error(words));
+        }
+        if self.all_tenants {
+            return self.write_all(data, console).await;
         }
         let range = self.selection.range()?;
         if let Some(words) = range.words() {
@@ -65,6 +74,45 @@ impl Export {
                 .await?;
             if let Some((path, file)) = output {
                 file.sync_all().map_err(|error| unwritable(path, &error))?;
+                let plural = if count == 1 { "" } else { "s" };
+                console.note(format_args!(
+                    "{count} event{plural} written to `{}`",
+                    shown_path(path)
+                ));
+            }
+            Ok(Exit::Done)
+        })
+        .await
+    }
+
+    /// Every event there is.
+    async fn write_all(&self, data: &Data, console: &mut Console) -> Result<Exit, Failure> {
+        data.look(console, async |kavach, console| {
+            let progress = Progress::of_events(console);
+            let mut tell = |count| progress.is_at(count);
+            let failed = |error: ExportError| {
+                if let ExportError::Output(error) = &error {
+                    return Failure::output(error);
+                }
+                Failure::error(with_causes(&error))
+            };
+            let count = match &self.output {
+                None => {
+                    let all = kavach.export_all(console.writer(), &mut tell).await;
+                    all.map_err(failed)?
+                }
+                Some(path) => {
+                    let mut file = BufWriter::new(self.open(path)?);
+                    let count = kavach.export_all(&mut file, &mut tell).await;
+                    let count = count.map_err(failed)?;
+                    let synced = file.into_inner().map_err(io::IntoInnerError::into_error);
+                    let synced = synced.and_then(|file| file.sync_all());
+                    synced.map_err(|error| unwritable(path, &error))?;
+                    count
+                }
+            };
+            progress.end();
+            if let Some(path) = &self.output {
                 let plural = if count == 1 { "" } else { "s" };
                 console.note(format_args!(
                     "{count} event{plural} written to `{}`",

@@ -1,5 +1,6 @@
 //! `kavach store check`
 
+use kavach::backup::{Restoration, restoration};
 use kavach::census;
 use serde::Serialize;
 
@@ -7,7 +8,7 @@ use crate::console::Console;
 use crate::data::Data;
 use crate::failure::{Exit, Failure};
 
-use super::{counted, on, open};
+use super::{counted, how_to, on, open};
 
 /// Read everything: are the records whole, and does the trail lead to the heads of its logs?
 #[derive(clap::Args, Debug)]
@@ -21,14 +22,21 @@ impl Check {
             records: u64,
             events: u64,
             logs: u64,
+            closed: bool,
         }
         let opened = open(data).await?;
-        let census = on(opened, census::check).await?;
+        let (census, restored) = on(opened, async |store| {
+            let census = census::check(store).await?;
+            Ok((census, restoration(store).await?))
+        })
+        .await?;
+        let closed = restored.filter(Restoration::is_closed);
         let told = Told {
             store: data.place.to_string(),
             records: census.records.values().sum(),
             events: census.events(),
             logs: census.logs.len() as u64,
+            closed: closed.is_some(),
         };
         if console.json {
             console.object(&told)?;
@@ -40,6 +48,9 @@ impl Check {
                 counted(told.events, "event"),
                 counted(told.logs, "log"),
             ))?;
+        }
+        if let Some(closed) = closed {
+            console.note(how_to(&closed));
         }
         Ok(Exit::Done)
     }
