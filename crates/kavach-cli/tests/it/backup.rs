@@ -50,6 +50,18 @@ fn pairs() -> [(String, String); 3] {
 
 /// The answer to one call: its exit code, its reason, and what people are told.
 fn ask(shell: &Shell, url: &str, who: &str) -> (i32, String, String) {
+    // A database on a busy machine may not answer in time; that is said, and nothing is allowed.
+    let mut told = ask_once(shell, url, who);
+    for _ in 0..4 {
+        if told.0 != 2 && told.1 != "stale_state" {
+            break;
+        }
+        told = ask_once(shell, url, who);
+    }
+    told
+}
+
+fn ask_once(shell: &Shell, url: &str, who: &str) -> (i32, String, String) {
     let asked = ["authorize", who, "read", "mcp:github:issues", "--json"];
     let ran = shell.run(&[&asked[..], &["--store", url]].concat());
     let answer: Value = serde_json::from_str(&ran.out).unwrap_or(Value::Null);
@@ -67,7 +79,7 @@ fn reasons(shell: &Shell, url: &str, want: [&str; 3]) {
 fn words(shell: &Shell, url: &str) -> String {
     let ran = shell.run(&["store", "reopen", "--by", "user:alice", "--store", url]);
     assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
-    let from = ran.err.find("I accept that").unwrap();
+    let from = ran.err.rfind("I accept that").unwrap();
     let words = ran.err[from..].lines().next().unwrap();
     words.to_owned()
 }
