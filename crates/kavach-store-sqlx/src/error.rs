@@ -73,6 +73,14 @@ fn of_the_way(error: &sqlx::Error, name: &str) -> (StoreErrorKind, String) {
         let message = format!("`{name}` is no place for a store; check the address");
         return (StoreErrorKind::InvalidInput, message);
     }
+    // What rustls says of the other side's certificate arrives as an error of the socket.
+    let is_of_peer = |error: &std::io::Error| error.kind() == std::io::ErrorKind::InvalidData;
+    if matches!(error, Error::Tls(_)) || matches!(error, Error::Io(error) if is_of_peer(error)) {
+        let message = format!(
+            "`{name}` cannot be reached as `sslmode` asks; check that, `sslrootcert`, and the server's certificate"
+        );
+        return (StoreErrorKind::Unavailable, message);
+    }
     let foreign = matches!(
         error,
         Error::ColumnDecode { .. }

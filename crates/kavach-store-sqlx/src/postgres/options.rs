@@ -27,8 +27,13 @@ impl PostgresOptions {
     /// client of PostgreSQL knows (`?sslmode=…`, `?host=/folder/of/the/socket`), it may say `schema=…`,
     /// `prefix=…` and `push=off` (see [`without_push`](Self::without_push)).
     ///
+    /// Over a network say `sslmode=verify-full`, and `sslrootcert=FILE` for an authority that the operating
+    /// system does not know. Without `sslmode` it is `prefer`, as with every client: whoever sits on the way
+    /// may have it go on without encryption.
+    ///
     /// # Errors
-    /// `InvalidInput` for an address that is none. The message does not repeat it, because it may hold a
+    /// `InvalidInput` for an address that is none, and for one that says what is not known: who asked for
+    /// `ssl_mode=…` would go on without it. The message does not repeat values, because one may be a
     /// password.
     pub fn parse(url: &str) -> Result<Self, StoreError> {
         let (place, query) = url.split_once('?').unwrap_or((url, ""));
@@ -39,7 +44,9 @@ impl PostgresOptions {
                 Some(("schema", value)) => schema = Some(value.to_owned()),
                 Some(("prefix", value)) => value.clone_into(&mut prefix),
                 Some(("push", value)) => pushes = is_on(value)?,
-                _ => rest.push(part),
+                Some((name, _)) if !is_known(name) => return Err(unknown(name)),
+                None => return Err(unknown(part)),
+                Some(_) => rest.push(part),
             }
         }
         let address = if rest.is_empty() {
@@ -162,6 +169,33 @@ impl PostgresOptions {
 /// none of these words is left alone.
 const PLANS: &str = "SELECT set_config(name, 'off', false) FROM pg_settings \
     WHERE name IN ('jit', 'enable_seqscan', 'enable_bitmapscan')";
+
+/// Whether sqlx does something about it. It passes over what it does not know.
+fn is_known(name: &str) -> bool {
+    matches!(
+        name,
+        "application_name"
+            | "dbname"
+            | "host"
+            | "hostaddr"
+            | "options"
+            | "password"
+            | "port"
+            | "sslcert"
+            | "sslkey"
+            | "sslmode"
+            | "sslrootcert"
+            | "statement-cache-capacity"
+            | "user"
+    ) || (name.starts_with("options[") && name.ends_with(']'))
+}
+
+fn unknown(name: &str) -> StoreError {
+    let message = format!(
+        "nothing is known of `{name}` in the address of the database; leave it out, or correct it"
+    );
+    StoreError::new(StoreErrorKind::InvalidInput, message)
+}
 
 /// What a session of ours needs, whatever the defaults of the database are.
 async fn set_up(connection: &mut PgConnection) -> Result<(), sqlx::Error> {

@@ -5,5 +5,6 @@ mod pool;
 mod proxy;
 mod retries;
 pub(crate) mod server;
+mod tls;
 mod views;
 mod wake;

@@ -13,7 +13,8 @@ mod binaries;
 /// The one server of this binary.
 static SERVER: LazyLock<Server> = LazyLock::new(|| {
     // The test that comes first has a runtime on its thread already.
-    std::thread::spawn(Server::start).join().unwrap()
+    let start = || Server::start(&[], &[]).unwrap_or_else(|why| panic!("{why}"));
+    std::thread::spawn(start).join().unwrap()
 });
 
 /// Keeps the server running: whoever watches over it reads from a pipe of ours, which ends with our
@@ -24,19 +25,26 @@ pub(crate) struct Server {
 }
 
 /// Makes a database cluster, runs the server until the lifeline ends, and cleans up. Signals to all of us, as a
-/// terminal sends them, end the tests, and so the lifeline, and not who cleans up.
+/// terminal sends them, end the tests, and so the lifeline, and not who cleans up. The server takes a
+/// certificate and a key only from files that are its own.
 const WATCH: &str = r#"
 set -e
 trap '' HUP INT TERM
-"$1/initdb" -D "$2/data" -A trust -U kavach -E UTF8 --locale=C --no-sync >"$2/initdb.log" 2>&1
-"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c max_connections=300 -c fsync="$3" \
-    -c deadlock_timeout=200ms -c shared_buffers=64MB >"$2/log" 2>&1 </dev/null &
+binaries=$1 folder=$2 fsync=$3
+shift 3
+"$binaries/initdb" -D "$folder/data" -A trust -U kavach -E UTF8 --locale=C --no-sync >"$folder/initdb.log" 2>&1
+for file in server.crt server.key; do
+    if [ -f "$folder/$file" ]; then (umask 077 && cat "$folder/$file" >"$folder/data/$file"); fi
+done
+"$binaries/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c max_connections=300 \
+    -c fsync="$fsync" -c deadlock_timeout=200ms -c shared_buffers=64MB "$@" \
+    >"$folder/log" 2>&1 </dev/null &
 server=$!
-until grep -q ready "$2/data/postmaster.pid" 2>/dev/null; do kill -0 $server; sleep 0.1; done
+until grep -q ready "$folder/data/postmaster.pid" 2>/dev/null; do kill -0 $server; sleep 0.1; done
 echo ready
 cat >/dev/null
 while kill -INT $server 2>/dev/null; do sleep 0.1; done
-rm -rf "$2"
+rm -rf "$folder"
 "#;
 
 impl Server {
@@ -48,13 +56,21 @@ impl Server {
         &SERVER.folder
     }
 
-    fn start() -> Self {
+    /// A server with these settings besides its own, and these files to take into its data.
+    ///
+    /// # Errors
+    /// What it said, if it does not start.
+    pub(crate) fn start(settings: &[String], files: &[(&str, &str)]) -> Result<Self, String> {
         let folder = binaries::folder();
+        for (name, text) in files {
+            std::fs::write(folder.join(name), text).unwrap();
+        }
         let mut watch = binaries::as_nobody("sh", &folder);
         watch
             .args(["-c", WATCH, "watch"])
             .args([binaries::binaries(), folder.clone()])
-            .arg(if cfg!(test) { "off" } else { "on" });
+            .arg(if cfg!(test) { "off" } else { "on" })
+            .args(settings.iter().flat_map(|setting| ["-c", setting]));
         watch.current_dir(&folder);
         let mut watch = watch
             .stdin(Stdio::piped())
@@ -68,15 +84,15 @@ impl Server {
             folder,
             _watch: watch,
         };
-        assert!(
-            told.is_ok() && ready == "ready\n",
-            "PostgreSQL does not start: {}",
-            server.logs()
-        );
-        server
+        if told.is_ok() && ready == "ready\n" {
+            Ok(server)
+        } else {
+            Err(format!("PostgreSQL does not start: {}", server.logs()))
+        }
     }
 
-    fn logs(&self) -> String {
+    /// What it said until now.
+    pub(crate) fn logs(&self) -> String {
         let read = |name: &str| std::fs::read_to_string(self.folder.join(name)).unwrap_or_default();
         read("initdb.log") + read("log").as_str()
     }
