@@ -123,6 +123,17 @@ impl Opened {
         }
     }
 
+    /// What the engine itself finds wrong with its file, where it can be asked.
+    pub(crate) async fn check_file(&self) -> Result<(), StoreError> {
+        match &self.closer {
+            Closer::Nothing => Ok(()),
+            #[cfg(feature = "sqlite")]
+            Closer::Sqlite(store) => store.check_file().await,
+            #[cfg(feature = "postgres")]
+            Closer::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Nothing is written by who only looks.
     fn opened_for(self, purpose: Purpose) -> Self {
         match purpose {

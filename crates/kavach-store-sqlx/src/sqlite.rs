@@ -27,6 +27,7 @@ use crate::task::{Work, to_its_end};
 use crate::trail::{self, Dialect};
 
 mod commit;
+mod integrity;
 mod meaning;
 mod migrate;
 mod open;

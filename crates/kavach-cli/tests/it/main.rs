@@ -35,6 +35,7 @@ mod server;
 mod shell;
 mod stores;
 mod tokens;
+mod torn;
 mod trust;
 mod unprivileged;
 mod what_if;

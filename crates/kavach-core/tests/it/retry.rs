@@ -32,12 +32,14 @@ fn second(number: u64) -> Timestamp {
     at(START).plus_s(number)
 }
 
-/// A minute frees up in second 10, an hour in second 20, the day in second 30; for ever never.
+/// A minute frees up in second 10, an hour in second 20, the day in second 30, the month in second 60; for ever
+/// never.
 fn used_up() -> UsedUp {
     UsedUp(vec![
         (Span::Sliding(60), Some(second(10))),
         (Span::Sliding(3600), Some(second(20))),
         (Span::Day, Some(second(30))),
+        (Span::Month, Some(second(60))),
         (Span::Total, None),
     ])
 }
@@ -105,6 +107,17 @@ fn nothing_is_promised_where_it_would_not_be_kept() {
     check(
         &["read:mcp:*?expires=2026-01-01T00:00:10Z&rate=1/m"],
         Reason::RateUsedUp,
+        None,
+    );
+    // The same for the hours in which it holds, which are looked at for both times.
+    check(
+        &["read:mcp:*?budget=1/month&window=thu+00:00-00:02+UTC"],
+        Reason::BudgetUsedUp,
+        Some(60),
+    );
+    check(
+        &["read:mcp:*?budget=1/month&window=thu+00:00-00:01+UTC"],
+        Reason::BudgetUsedUp,
         None,
     );
 }

@@ -28,6 +28,7 @@ mod story;
 mod tenants;
 mod tokens;
 mod trail;
+mod tree;
 mod trust;
 mod who;
 mod withdrawal;

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use kavach::audit::{Event, Head, Query, SealedEvent, leaf_hash, node_hash};
+use kavach::audit::{Event, Head, Query, SealedEvent, leaf_hash};
 use kavach::core::Record;
 use kavach::store::records::{GRAPH_SPACES, decode};
 use kavach::store::{Faults, FaultyStore, Space};
@@ -18,6 +18,8 @@ use kavach::{
 };
 use kavach_store_redb::RedbStore;
 use tempfile::TempDir;
+
+use crate::tree::root;
 
 /// When every test begins.
 pub(crate) const NOW: &str = "2026-11-21T10:00:00Z";
@@ -393,17 +395,6 @@ pub(crate) async fn check_log(store: &dyn Store, tenants: &[TenantId]) -> u64 {
     }
     assert_eq!(store.health().await.unwrap().events, head.size());
     head.size()
-}
-
-/// RFC 9162 section 2.1.1, word for word.
-fn root(leaves: &[[u8; 32]]) -> [u8; 32] {
-    match leaves {
-        [only] => *only,
-        _ => {
-            let left = leaves.len().next_power_of_two() / 2;
-            node_hash(&root(&leaves[..left]), &root(&leaves[left..]))
-        }
-    }
 }
 
 /// Polls once, with nobody to wake.

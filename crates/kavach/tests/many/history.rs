@@ -6,10 +6,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use kavach::audit::{Head, Query, SealedEvent, leaf_hash, node_hash};
+use kavach::audit::{Head, Query, SealedEvent, leaf_hash};
 use kavach::store::Space;
 use kavach::{AgentId, ApprovalId, EventId, Store, TenantId};
 
+use crate::tree::root;
 use crate::work::{LIMIT, Told};
 
 /// What was seen in all stories: enough of everything, or they prove nothing.
@@ -293,15 +294,4 @@ async fn check_trail(store: &dyn Store, recorded: &[(EventId, String)]) {
         counted += leaves.len();
     }
     assert_eq!(counted, events.len());
-}
-
-/// RFC 9162 section 2.1.1, word for word.
-fn root(leaves: &[[u8; 32]]) -> [u8; 32] {
-    match leaves {
-        [only] => *only,
-        _ => {
-            let left = leaves.len().next_power_of_two() / 2;
-            node_hash(&root(&leaves[..left]), &root(&leaves[left..]))
-        }
-    }
 }

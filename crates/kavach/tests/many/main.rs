@@ -13,4 +13,6 @@ mod history;
 mod processes;
 mod pushed;
 mod simulated;
+#[path = "../it/tree.rs"]
+mod tree;
 mod work;

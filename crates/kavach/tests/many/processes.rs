@@ -95,7 +95,7 @@ async fn story(seed: u64, database: &Database) -> Seen {
     let mut dice = Dice::new(seed);
     let url = database.url(&format!("story_{seed}"));
     database.answers().await;
-    let store = PostgresStore::open(&url).unwrap();
+    let store = looked_at(&url);
     let history = Arc::new(History::new(Duration::from_millis(LEASE_MS)));
     let kavach = Kavach::open(store).await.unwrap();
     prepare(&kavach, &history).await;
@@ -125,11 +125,17 @@ async fn story(seed: u64, database: &Database) -> Seen {
     for node in nodes {
         node.end().await;
     }
-    let store = PostgresStore::open(&url).unwrap();
+    let store = looked_at(&url);
     let seen = history.check(&store).await;
     store.close().await;
     database.forget(&format!("story_{seed}")).await;
     seen
+}
+
+/// The store for whoever prepares and checks a story: who is in no hurry, however busy the machine is.
+fn looked_at(url: &str) -> PostgresStore {
+    let options = PostgresOptions::parse(url).unwrap();
+    PostgresStore::open_with(options.with_patience(Duration::from_secs(120))).unwrap()
 }
 
 /// A process that is a node.

@@ -1,7 +1,7 @@
 //! `kavach store check`
 
 use kavach::backup::{Restoration, restoration};
-use kavach::census;
+use kavach::{Store, census};
 use serde::Serialize;
 
 use crate::console::Console;
@@ -25,11 +25,12 @@ impl Check {
             closed: bool,
         }
         let opened = open(data).await?;
-        let (census, restored) = on(opened, async |store| {
-            let census = census::check(store).await?;
-            Ok((census, restoration(store).await?))
-        })
-        .await?;
+        let file = opened.check_file().await;
+        let check = async |store: &dyn Store| {
+            file?;
+            Ok((census::check(store).await?, restoration(store).await?))
+        };
+        let (census, restored) = on(opened, check).await?;
         let closed = restored.filter(Restoration::is_closed);
         let told = Told {
             store: data.place.to_string(),

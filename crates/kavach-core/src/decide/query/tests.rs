@@ -156,7 +156,7 @@ const RESOURCES: [&str; 22] = [
 
 #[test]
 fn every_shape_of_a_grant_matches_what_its_pattern_does() {
-    let actions = ["*", "read", "list,read", "write"];
+    let actions = ["*", "read", "list,read", "list,write", "write"];
     let all: Vec<String> = actions
         .iter()
         .flat_map(|acts| PATTERNS.map(|pattern| format!("{acts}:{pattern}")))

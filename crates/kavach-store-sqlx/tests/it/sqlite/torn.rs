@@ -148,3 +148,71 @@ async fn a_log_torn_at_every_512_bytes_loses_nothing_answered_and_halves_nothing
     }
     store.close().await;
 }
+
+/// What lies in the sector of a file in which a checkpoint was torn.
+fn tear(file: &mut [u8], sector: usize, rest: Rest) {
+    let end = file.len().min(sector + SECTOR);
+    match (rest, file.get_mut(sector..end)) {
+        (Rest::Missing, _) | (_, None) => {}
+        (Rest::Zeros, Some(torn)) => torn.fill(0),
+        (Rest::Garbage, Some(torn)) => torn.reverse(),
+    }
+}
+
+/// What a disk writes at once.
+const SECTOR: usize = 512;
+/// What SQLite writes at once.
+const PAGE: usize = 4_096;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_torn_at_every_sector_leaves_what_the_log_says() {
+    let campaign = std::env::var_os("KAVACH_CAMPAIGN").is_some_and(|value| value == "1");
+    let (batches, step) = if campaign {
+        (40, SECTOR)
+    } else {
+        (6, 3 * SECTOR)
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kavach.sqlite");
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.migrate(Migration::Apply).await.unwrap();
+    store.close().await;
+    let store = SqliteStore::open(&path).await.unwrap();
+    for number in 0..batches {
+        store.commit(batch(number)).await.unwrap();
+    }
+    let (old, log) = (fs::read(&path).unwrap(), fs::read(wal_of(&path)).unwrap());
+    store.close().await;
+    // Whoever closes last moves everything into the file.
+    assert_eq!(wal_len(&path), 0);
+    let new = fs::read(&path).unwrap();
+    let changed = |page: usize| new.get(page..page + PAGE) != old.get(page..page + PAGE);
+    let cuts = (0..new.len())
+        .step_by(step)
+        .filter(|cut| changed(cut / PAGE * PAGE));
+    let mut torn_at = 0;
+    for (number, cut) in cuts.enumerate() {
+        let mut file = new[..cut].to_vec();
+        file.extend(old.iter().skip(cut));
+        tear(
+            &mut file,
+            cut,
+            [Rest::Missing, Rest::Zeros, Rest::Garbage][number % 3],
+        );
+        let torn = tempfile::tempdir().unwrap();
+        let path = torn.path().join("kavach.sqlite");
+        fs::write(&path, file).unwrap();
+        fs::write(wal_of(&path), &log).unwrap();
+        let store = SqliteStore::open(&path).await.unwrap();
+        assert_eq!(landed(&store).await, batches, "torn at {cut}");
+        store.commit(batch(batches)).await.unwrap();
+        // The checkpoint is done again, to its end.
+        store.close().await;
+        assert_eq!(wal_len(&path), 0);
+        let store = SqliteStore::open(&path).await.unwrap();
+        assert_eq!(landed(&store).await, batches + 1, "torn at {cut}");
+        store.close().await;
+        torn_at += 1;
+    }
+    assert!(torn_at > 20, "{torn_at}");
+}
