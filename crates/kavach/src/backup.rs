@@ -12,6 +12,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let clock = SystemClock::default();
 //! let master = MasterKey::from_bytes([1; 32]); // random, and kept outside the store and its backups
 //! let store = MemoryStore::new();
 //! let kavach = Kavach::builder(store.clone()).master_key(master.clone()).open().await?;
@@ -19,11 +20,11 @@
 //! let reader = kavach.create_agent(reader).await?.id;
 //!
 //! let mut file = Cursor::new(Vec::new());
-//! backup(&store, &mut file, Some(&master), &SystemClock, &mut |_| ()).await?;
+//! backup(&store, &mut file, Some(&master), &clock, &mut |_| ()).await?;
 //!
 //! // The store is lost.
 //! let store = MemoryStore::new();
-//! let restored = restore(&mut file, &store, Some(&master), &SystemClock, &mut |_| ()).await?;
+//! let restored = restore(&mut file, &store, Some(&master), &clock, &mut |_| ()).await?;
 //! let kavach = Kavach::builder(store).master_key(master).open().await?;
 //! let answer = kavach.authorize(&reader, "read", "mcp:github:repos").await?;
 //! assert_eq!(answer.decision.reason(), Reason::StoreRestored);
