@@ -9,6 +9,9 @@ use sha2::{Digest, Sha256};
 use crate::chain::Chain;
 use crate::key::PublicKey;
 
+#[cfg(test)]
+mod tests;
+
 /// Every byte of a chain and of the root key, hashed. A signature alone would name several chains.
 pub(crate) type ChainHash = [u8; 32];
 

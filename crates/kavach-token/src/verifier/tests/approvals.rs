@@ -3,9 +3,13 @@
 use super::*;
 use crate::approval::Approval;
 use crate::block::{BlockWriter, Term};
+use crate::error::SignError;
+use crate::id::TokenId;
+use crate::key::Signature;
 use crate::profile::Profiled;
 use crate::proposal::Proposal;
 use crate::receipt::{Outcome, Receipt};
+use crate::scene::{minted, narrowing};
 use crate::token::Token;
 
 const REFUSED: Option<Refusal> = Some(Refusal::Approval { block: 2 });
@@ -231,4 +235,91 @@ fn a_receipt_is_for_one_presentation() {
         (Outcome::Done, result, now())
     );
     assert_eq!(*read.key(), holder(8).public_key());
+}
+
+#[test]
+fn two_yeses_by_one_approver_count_as_one() {
+    let token = chain(&["*:mcp:github:*?approve=2"], 1);
+    for (second, want) in [
+        (approver(), Some(Refusal::CannotAsk { block: 0 })),
+        (holder(8), None),
+    ] {
+        let mut proposal = proposal(&token);
+        for by in [approver(), second] {
+            let yes = proposal.request().approve(&by, now(), 600).unwrap();
+            proposal = proposal.approved(&holder(1), &yes).unwrap();
+        }
+        let presentation = proposal.invoke(&holder(1), now(), 60).unwrap();
+        let verified = verify(&with_approver(), presentation.as_bytes(), now());
+        assert_eq!(verified.err(), want);
+    }
+}
+
+/// The contents of a yes to what [`invocation`] calls, for `ttl_s`.
+fn yes_for(ttl_s: u64) -> Vec<u8> {
+    let approval = ApprovalBlock {
+        call: read().hash(&invocation(&read(), 1).nonce),
+        at: now(),
+        until: now().plus_s(ttl_s),
+    };
+    approval.write(&Symbols::default()).payload
+}
+
+/// The refusal of a call by a chain of one, with `count` yeses of these contents by `third`.
+fn forged(count: usize, payload: &[u8], third: &dyn Sign) -> Option<Refusal> {
+    let next = *holder(1).public_key().as_bytes();
+    let forge = (0..count).fold(Forge::after(&chain(ALL, 1)), |forge, _| {
+        forge.then_third(payload, third, &holder(1), &next)
+    });
+    let presentation = forge.invocation(1, &invocation(&read(), 1)).present();
+    verify(&with_approver(), &presentation, now()).err()
+}
+
+#[test]
+fn a_yes_for_more_than_a_day_is_none() {
+    // Nobody makes one with this library: see `ApprovalRequest::approve`.
+    for (ttl_s, want) in [(86_401, REFUSED), (86_400, None)] {
+        assert_eq!(forged(1, &yes_for(ttl_s), &approver()), want);
+    }
+}
+
+#[test]
+fn a_fifth_approval_is_refused_although_its_signatures_hold() {
+    let fifth = Some(Refusal::ThirdParty { block: 7 });
+    for (count, want) in [(5, fifth), (4, None)] {
+        assert_eq!(forged(count, &yes_for(600), &approver()), want);
+    }
+}
+
+/// Gives out a signature as the approver's, whatever there is to sign.
+struct Said(Signature);
+
+impl Sign for Said {
+    fn public_key(&self) -> PublicKey {
+        approver().public_key()
+    }
+
+    fn sign(&self, _message: &[u8]) -> Result<Signature, SignError> {
+        Ok(self.0)
+    }
+}
+
+#[test]
+fn a_yes_is_signed_by_the_approver_it_names_and_over_this_very_chain() {
+    let payload = yes_for(600);
+    let refused = Some(Refusal::Signature { block: 2 });
+    let mut elsewhere = narrowing(1);
+    elsewhere.id = TokenId::from_bytes([77; 16]);
+    let key = holder(1).public_key();
+    let elsewhere = minted(ALL).delegate(&holder(0), &key, elsewhere).unwrap();
+    let here = chain(ALL, 1);
+    for (by, token, want) in [
+        (holder(7), &here, refused),
+        (approver(), &elsewhere, refused),
+        (approver(), &here, None),
+    ] {
+        let message = envelope::external_payload(&payload, &token.chain().last_signature);
+        let said = Said(by.sign(&message).unwrap());
+        assert_eq!(forged(1, &payload, &said), want);
+    }
 }

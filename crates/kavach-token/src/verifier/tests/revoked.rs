@@ -239,3 +239,32 @@ fn a_remembered_chain_is_of_the_key_that_signed_it() {
     let refused = Err(Refusal::Signature { block: 0 });
     assert_eq!(present(&verifier, 2, now()), refused);
 }
+
+#[test]
+fn a_list_of_another_issuer_is_not_taken_although_key_and_tenant_are_the_same() {
+    let (issuer, start) = (audience("https://other.example"), Timestamp::from_s(0));
+    let elsewhere = KeySet::new(issuer, keys().tenant(), root().public_key(), start);
+    let mut list = RevocationList::new();
+    let foreign = list.sign(&root(), &elsewhere, 1, now()).unwrap();
+    let refused = Err(RevocationListError::Tenant);
+    assert_eq!(RevocationList::open(&foreign, &keys(), now()), refused);
+    assert!(RevocationList::open(&foreign, &elsewhere, now()).is_ok());
+}
+
+#[test]
+fn a_list_has_at_most_100_000_entries_of_all_kinds_together() {
+    let mut list = RevocationList::new();
+    list.revoke_key(holder(3).public_key());
+    for number in 1..100_000_u32 {
+        let mut id = [0; 16];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        list.revoke_token(TokenId::from_bytes(id));
+    }
+    let opened = |list: &mut RevocationList| {
+        let text = list.sign(&root(), &keys(), 1, now()).unwrap();
+        RevocationList::open(&text, &keys(), now()).map(|opened| opened.len())
+    };
+    assert_eq!(opened(&mut list), Ok(100_000));
+    list.revoke_block(BlockId::from_bytes([1; 32]));
+    assert_eq!(opened(&mut list), Err(RevocationListError::Full));
+}

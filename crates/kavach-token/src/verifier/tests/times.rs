@@ -167,3 +167,28 @@ fn a_remembered_chain_is_as_mortal_as_a_new_one() {
     }
     assert_eq!(verifier.chains(), 1);
 }
+
+#[test]
+fn a_right_is_shown_until_its_end() {
+    let token = chain(&["read:mcp:github:*?expires=2026-11-21T10:00:30Z"], 1);
+    for (at_s, want) in [(30, 0), (29, 1)] {
+        let shown = token.permissions(now().plus_s(at_s));
+        assert_eq!(shown.len(), want, "{at_s} s");
+    }
+}
+
+#[test]
+fn what_was_used_is_a_replay_until_its_end_and_then_over() {
+    let verifier = verifier();
+    let call = read();
+    let request = Request::new(&call.action, &call.resource, call.arguments);
+    let presentation = chain(ALL, 1).invoke(&holder(1), &call, moment(1)).unwrap();
+    for (at_s, want) in [
+        (0, None),
+        (59, Some(Refusal::Replayed)),
+        (60, Some(Refusal::Expired { block: 2 })),
+    ] {
+        let verified = verifier.verify(presentation.as_bytes(), &request, now().plus_s(at_s));
+        assert_eq!(verified.err(), want, "{at_s} s");
+    }
+}
