@@ -24,6 +24,8 @@ mod online;
 #[cfg(feature = "datalog")]
 mod published;
 mod revoked;
+mod signatures;
+mod sizes;
 mod times;
 
 const ALL: &[&str] = &["*:mcp:github:*"];

@@ -6,7 +6,6 @@ use crate::chain::Chain;
 use crate::id::TokenId;
 use crate::key::Signature;
 use crate::profile::Profiled;
-use crate::token::Token;
 
 #[test]
 fn a_right_that_the_delegator_does_not_have_is_refused_although_it_is_not_used() {
@@ -358,42 +357,6 @@ fn a_block_whose_checks_are_changed_is_not_in_the_profile() {
     let presentation = forge.invocation(1, &invocation(&read(), 1)).present();
     let refusal = verify_at(&presentation, &read(), now()).err();
     assert_eq!(refusal, Some(Refusal::Profile { block: 1 }));
-}
-
-#[test]
-fn a_block_names_at_most_eight_audiences() {
-    let audiences = |count: usize| {
-        let mut audiences = authority(ALL).audiences;
-        audiences
-            .extend((audiences.len()..count).map(|at| audience(&format!("https://{at}.example"))));
-        audiences
-    };
-    for (count, first, below) in [
-        (
-            9,
-            Err(Refusal::Profile { block: 0 }),
-            Err(Refusal::Profile { block: 2 }),
-        ),
-        (8, Ok(()), Ok(())),
-    ] {
-        check_forged(|block, _, _| block.audiences = audiences(count), first);
-        check_forged(
-            |_, further, _| further[1].audiences = vec![audience(SERVICE); count],
-            below,
-        );
-    }
-}
-
-#[test]
-fn a_block_without_rights_is_not_in_the_profile() {
-    // No call could be made with it; nobody is to hold it either.
-    let open = |first: &[&str], below: &[&str]| {
-        let forge = Forge::authority(&authority(first)).delegation(1, &delegation(1, below));
-        Token::from_bytes(&forge.bytes).err()
-    };
-    assert_eq!(open(&[], ALL), Some(Refusal::Profile { block: 0 }));
-    assert_eq!(open(ALL, &[]), Some(Refusal::Profile { block: 1 }));
-    assert_eq!(open(ALL, ALL), None);
 }
 
 #[test]
