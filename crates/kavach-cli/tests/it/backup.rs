@@ -229,6 +229,9 @@ fn what_is_no_backup_of_this_key_makes_no_store() {
     shell.write("night.backup", &file);
     let ran = shell.run(&["store", "restore", "night.backup"]);
     assert!(ran.err.contains("holds records already"), "{}", ran.err);
+    // And to where nothing stays.
+    let ran = shell.run(&["store", "restore", "night.backup", "--store", "memory:"]);
+    assert!(ran.err.contains("name a store that stays"), "{}", ran.err);
 }
 
 /// Creates and revokes agents in processes of their own.

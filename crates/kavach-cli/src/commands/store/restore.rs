@@ -11,7 +11,7 @@ use crate::console::Console;
 use crate::data::{Data, unreadable_file};
 use crate::failure::{Exit, Failure, with_causes};
 use crate::master_key;
-use crate::place::Purpose;
+use crate::place::{Place, Purpose};
 use crate::progress::Progress;
 
 use super::counted;
@@ -84,6 +84,11 @@ impl Restore {
     }
 
     async fn make(&self, data: &Data, console: &Console) -> Result<Restored, Failure> {
+        if data.place == Place::Memory {
+            return Err(Failure::error(
+                "what is restored to `memory:` is gone when the command ends; name a store that stays",
+            ));
+        }
         let key = master_key::read(&data.folder)?;
         let key = key.ok_or_else(|| master_key::missing(&data.folder))?;
         let unreadable = |error| unreadable_file(&self.file, &error);

@@ -2,12 +2,15 @@
 
 use super::*;
 use async_trait::async_trait;
+use kavach::SystemClock;
 use kavach::audit::{Query, SealedEvent};
+use kavach::backup::{Reopening, backup, restore};
 use kavach::core::LogId;
 use kavach::store::{
     AuditCursor, AuditPage, Batch, ChangesPage, Committed, Health, Key, Migration, Revision,
     ScanPage, SchemaState, Snapshot, Space, StoreError,
 };
+use std::io::Cursor;
 use std::ops::Bound;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
@@ -129,6 +132,49 @@ async fn a_store_that_lost_commits_is_refused_even_when_it_has_overtaken() {
             assert!(!node.ask(top).await.is_allowed());
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_of_a_store_that_was_restored_in_its_place_allow_and_write_nothing() {
+    let named = Named::new();
+    let nodes = Nodes::on(Arc::clone(&named) as _);
+    let (one, two, top, low) = nodes.pair().await;
+    let mut file = Cursor::new(Vec::new());
+    let (before, clock) = (named.now(), SystemClock::default());
+    backup(&*before, &mut file, None, &clock, &mut |_| ())
+        .await
+        .unwrap();
+    one.kavach.revoke_agent(&top).await.unwrap();
+    two.kavach.refresh().await.unwrap();
+    // Where they are, a restored store takes the place of theirs, and is open.
+    let replica: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let restored = restore(&mut file, &*replica, None, &clock, &mut |_| ())
+        .await
+        .unwrap();
+    let three = Kavach::builder(named_alone(&replica)).open().await.unwrap();
+    let words = restored.restoration.acceptance();
+    let reopening = Reopening::by(subject("user:alice")).accept_loss(words);
+    three.reopen(reopening).await.unwrap();
+    assert!(authorize(&three, low, "read app:x").await.is_allowed());
+    three.close().await;
+    let events = replica.health().await.unwrap().events;
+
+    *named.behind.lock().unwrap() = Arc::clone(&replica);
+    for node in [&one, &two] {
+        for _ in 0..3 {
+            pass_ms(LEASE_MS).await;
+            for agent in [top, low] {
+                assert!(!node.ask(agent).await.is_allowed());
+            }
+        }
+        let new = new_agent("user:mallory", "later", &["read:app:*"]);
+        node.kavach.create_agent(new).await.unwrap_err();
+    }
+    let health = replica.health().await.unwrap();
+    assert_eq!(
+        health.events, events,
+        "they wrote to a store that is not theirs"
+    );
 }
 
 fn named_alone(store: &Arc<dyn Store>) -> Named {
